@@ -1,0 +1,1 @@
+"""Homeward's command line: development tools around the workspace; no robot code."""

@@ -1,0 +1,176 @@
+"""The command line: one small function a command; the work is in the other modules."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from homeward_cli import bench as bench_package
+from homeward_cli import doctor as doctor_module
+from homeward_cli import workspace
+from homeward_cli.environment import ROOT, workspace_environment
+from homeward_cli.launch_xml import LaunchError, declared_arguments
+
+app = typer.Typer(
+    help="Homeward: an open car stack that knows your home.",
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+)  # fmt: skip
+map_app = typer.Typer(help="Maps: convert OpenDRIVE to Lanelet2.", no_args_is_help=True)
+app.add_typer(map_app, name="map")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of standard output.")]
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def _ready() -> dict[str, str]:
+    """Build what changed; the environment to run it in."""
+    workspace.build(workspace.progress)
+    return workspace_environment()
+
+
+def _become(command: list[str], environment: dict[str, str]) -> None:
+    os.execvpe(command[0], command, environment)
+
+
+@app.command()
+def setup() -> None:
+    """Install and build everything that is missing, then say what to do next."""
+    _ready()
+    print("Ready. Next: ./homeward run")
+
+
+@app.command(context_settings=PASS_ON)
+def run(context: typer.Context) -> None:
+    """Start the simulator composition and the dashboard. Ctrl-C ends it.
+
+    Launch arguments may follow: ./homeward run traffic:=40 dashboard_port:=9000
+    """
+    launch(context, ROOT / "launch" / "simulator.launch.xml")
+
+
+@app.command(context_settings=PASS_ON)
+def launch(
+    context: typer.Context, file: Annotated[Path, typer.Argument(help="An XML launch file of launch/.")]
+) -> None:
+    """Run a launch file as `ros2 launch` would, on machines that lack it: ./homeward launch FILE [name:=value ...]."""
+    from homeward_cli import start
+
+    arguments = start.launch_arguments(context.args)
+    sys.exit(start.start(file, arguments, _ready()))
+
+
+@app.command(context_settings=PASS_ON)
+def test(context: typer.Context) -> None:
+    """Run every check and test; what follows goes to pytest, e.g. ./homeward test -k gate."""
+    from homeward_cli import testing
+
+    sys.exit(testing.run_all(context.args, _ready()))
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is here, what is missing and how to mend it."""
+    findings = doctor_module.examine()
+    report = doctor_module.as_json(findings)
+    if as_json:
+        print(json.dumps(report))
+    else:
+        table = Table("", "what", "found", "remedy", box=None, padding=(0, 1))
+        marks = {"good": "[green]ok[/]", "warning": "[yellow]!![/]", "missing": "[red]no[/]"}
+        for finding in findings:
+            table.add_row(marks[finding.state], finding.what, finding.found, finding.remedy)
+        Console().print(table)
+        print("Ready: ./homeward run" if report["ready"] else "Not ready: see the lines marked 'no'.")
+    sys.exit(0 if report["ready"] else 1)
+
+
+@app.command(context_settings=PASS_ON)
+def shell(context: typer.Context) -> None:
+    """A shell with ROS 2 and this workspace sourced; or one command in it: ./homeward shell python my_node.py."""
+    command = context.args or [os.environ.get("SHELL", "/bin/bash")]
+    environment = _ready()
+    if not context.args:
+        print("ROS 2 and the workspace are sourced here; exit leaves. Try: python -c 'import rclpy'", file=sys.stderr)
+    try:
+        _become(command, environment)
+    except FileNotFoundError:
+        raise typer.BadParameter(f"{command[0]} was not found") from None
+
+
+def bench_names() -> list[str]:
+    """The benchmarks: modules of homeward_cli.bench that have a run()."""
+    found = [module.name for module in pkgutil.iter_modules(bench_package.__path__)]
+    return sorted(name for name in found if "\ndef run(" in (Path(bench_package.__path__[0]) / f"{name}.py").read_text())
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="Which; without a name they are listed.")] = "", as_json: AsJson = False
+) -> None:
+    """Measure. Progress goes to standard error, the figures to standard output."""
+    names = bench_names()
+    if not name:
+        for each in names:
+            print(f"{each:12} {importlib.import_module(f'homeward_cli.bench.{each}').DESCRIPTION}")
+        return
+    if name not in names:
+        raise typer.BadParameter(f"there is no benchmark '{name}'; there are: {', '.join(names)}")
+    environment = _ready()
+    flags = ["--json"] if as_json else []
+    _become([sys.executable, "-m", "homeward_cli.bench", name, *flags], environment)
+
+
+@app.command(context_settings=PASS_ON)
+def sim(context: typer.Context) -> None:
+    """Run the world alone, for any CARLA 0.9.16 client: ./homeward sim [--map Town01] [--port 2000]."""
+    environment = workspace_environment()
+    environment["PYTHONPATH"] = f"{ROOT / 'src' / 'homeward_sim'}{os.pathsep}{environment.get('PYTHONPATH', '')}"
+    _become([sys.executable, "-m", "homeward_sim", *context.args], environment)
+
+
+@map_app.command("convert")
+def map_convert(
+    source: Annotated[Path, typer.Argument(metavar="IN.xodr")], target: Annotated[Path, typer.Argument(metavar="OUT.osm")]
+) -> None:
+    """Convert OpenDRIVE to Lanelet2, with speed limits, traffic lights, stop lines, crosswalks and right of way."""
+    from homeward_cli.map_convert import MapConversionError, convert_file
+
+    try:
+        summary = convert_file(source, target, workspace.progress)
+    except MapConversionError as error:
+        raise SystemExit(_complain(str(error))) from None
+    print(summary)
+
+
+@app.command("launch-arguments")
+def launch_arguments(file: Path) -> None:
+    """List the arguments of a launch file."""
+    for argument in declared_arguments(file):
+        print(f"{argument.name}:={argument.default or ''}\n    {argument.description}")
+
+
+def _complain(text: str) -> int:
+    print(f"homeward: {text}", file=sys.stderr)
+    return 1
+
+
+def main() -> None:
+    """Every expected failure is a sentence and exit code 1; wrong use is 2."""
+    try:
+        app()
+    except (workspace.BuildError, LaunchError, workspace.SetupError) as error:
+        sys.exit(_complain(str(error)))
+    except subprocess.CalledProcessError as error:
+        sys.exit(_complain(f"{error.cmd} failed with exit code {error.returncode}"))
+    except KeyboardInterrupt:
+        sys.exit(130)
