@@ -1,0 +1,1 @@
+"""What every Homeward node stands on."""
