@@ -62,6 +62,27 @@ class CallFailed:
         self.ending = ending
 
 
+class Later:
+    """What a service's callback returns when the answer comes later, after a read-back: give() it then, once."""
+
+    def __init__(self) -> None:
+        self._answer: list[Message] = []
+        self._waiting: list[Callback] = []
+
+    def give(self, response: Message) -> None:
+        if not self._answer:
+            self._answer.append(response)
+            for waiting in self._waiting:
+                waiting(response)
+
+    def then(self, callback: Callback) -> None:
+        """For hosts: callback(response), at once when it is there already."""
+        if self._answer:
+            callback(self._answer[0])
+        else:
+            self._waiting.append(callback)
+
+
 class CarNode:
     """Subclass it, name it, fill in configure()."""
 
@@ -95,7 +116,7 @@ class CarNode:
         self._host.subscription(interface, callback)
 
     def serve(self, interface: Interface, callback: Callable[[Message], Message]) -> None:
-        """callback(request) -> response."""
+        """callback(request) -> response, or a Later when the answer comes after a read-back."""
         self._host.service(interface, callback)
 
     def call(self, interface: Interface, request: Message, on_reply: Callback, deadline_s: float = 2.0) -> None:

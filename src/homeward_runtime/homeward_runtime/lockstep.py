@@ -11,7 +11,7 @@ from typing import Any
 
 from rclpy.serialization import deserialize_message, serialize_message
 
-from homeward_runtime.car_node import CallFailed, CarNode, message_class
+from homeward_runtime.car_node import CallFailed, CarNode, Later, message_class
 from homeward_runtime.ledger import LEDGER, Interface
 from homeward_runtime.params import BUILT_IN
 
@@ -127,7 +127,15 @@ class LockstepHost:
         server, answer = self.world.services.get(interface.name, (self, lambda _: CallFailed("refused")))
         if not server.active:
             server, answer = self, lambda _: CallFailed("refused")
-        self.world.at_once(rank, server, lambda: self.world.at_once(rank, self, on_reply, answer(request)))
+
+        def serve() -> None:
+            response = answer(request)
+            if isinstance(response, Later):
+                response.then(lambda given: self.world.at_once(rank, self, on_reply, given))
+            else:
+                self.world.at_once(rank, self, on_reply, response)
+
+        self.world.at_once(rank, server, serve)
 
     def timer(self, period_ns: int, callback: Callable[[], None], steady: bool) -> None:
         self.timers.append([self.world.now_ns + period_ns, period_ns, callback])

@@ -20,9 +20,10 @@ from rclpy.logging import LoggingSeverity
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 
 from homeward_runtime import actions
-from homeward_runtime.car_node import CallFailed, CarNode, message_class
+from homeward_runtime.car_node import CallFailed, CarNode, Later, message_class
 from homeward_runtime.ledger import Interface
 from homeward_runtime.params import BUILT_IN, ParamsError, sources
 from homeward_runtime.qos import Profile
@@ -138,9 +139,15 @@ class RclpyHost(LifecycleNode):  # type: ignore[misc]
         ))  # fmt: skip
 
     def service(self, interface: Interface, callback: Callable[[Any], Any]) -> None:
-        self._keep(self.destroy_service, self.create_service(
-            message_class(interface.type), interface.name, lambda request, _: callback(request)
-        ))  # fmt: skip
+        async def serve(request: Any, _: Any) -> Any:
+            response = callback(request)
+            if isinstance(response, Later):
+                given: Future = Future()
+                response.then(given.set_result)
+                response = await given
+            return response
+
+        self._keep(self.destroy_service, self.create_service(message_class(interface.type), interface.name, serve))
 
     def request(self, interface: Interface, request: Any, deadline_s: float, on_reply: Callable[[Any], None]) -> None:
         client = self._once(interface, lambda: self._keep(

@@ -1,0 +1,1 @@
+"""CAN frames <-> vehicle state and commands; the command gate."""
