@@ -1,8 +1,8 @@
 """Houses along the streets, and the chosen buildings of the layout.
 
-A building is an OpenDRIVE `<object type="building">`: a box whose centre lies at (s, t) of its road, turned by `hdg` against
-the road's direction there, `length` along that heading, `width` across, `height` up from `zOffset` above the road. Poles and
-posts are `type="pole"` in the same form; parking bays (`type="parkingSpace"`) lie flat.
+A building is an OpenDRIVE `<object type="building">`: a box whose centre lies at (s, t) of its road, turned by `hdg`
+against the road's direction there, `length` along that heading, `width` across, `height` up from `zOffset` above the
+road. Poles and posts are `type="pole"` in the same form; parking bays (`type="parkingSpace"`) lie flat.
 """
 
 from __future__ import annotations

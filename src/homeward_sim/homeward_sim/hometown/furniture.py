@@ -1,7 +1,8 @@
 """What rules the traffic: lights and their controllers, signs, stop lines, crosswalks, speed limits, priorities.
 
-Signals follow CARLA's files: a light stands at the junction's edge and rules no lane there; a reference on the same road,
-before the crosswalk, names the lanes and is the stop line. Orientation "+" marks what rules lanes with positive ids.
+Signals follow CARLA's files: a light stands at the junction's edge and rules no lane there; a reference on the same
+road, before the crosswalk, names the lanes and is the stop line. Orientation "+" marks what rules lanes with positive
+ids.
 """
 
 from __future__ import annotations

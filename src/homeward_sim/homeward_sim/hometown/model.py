@@ -1,4 +1,6 @@
-"""What an OpenDRIVE file holds, as far as Hometown needs it: roads, lanes, junctions, signals, things beside the road."""
+"""What an OpenDRIVE file holds, as far as Hometown needs it: roads, lanes, junctions, signals, things beside the
+road.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,9 @@ class SignalReference:
 
 @dataclass(frozen=True)
 class Thing:
-    """An object on or beside the road: a box, or flat where `outline` gives its corners (u ahead, v left, from its centre)."""
+    """An object on or beside the road: a box, or flat where `outline` gives its corners (u ahead, v left, from its
+    centre).
+    """
 
     id: int
     name: str

@@ -9,7 +9,10 @@ from .layout import LATITUDE_DEG, LONGITUDE_DEG
 from .model import JunctionArea, Lane, Mark, Road, RoadLink, Signal, SignalReference, Thing, Town
 from .plan_geometry import Piece
 
-GEO_REFERENCE = f"+proj=tmerc +lat_0={LATITUDE_DEG} +lon_0={LONGITUDE_DEG} +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +vunits=m +no_defs"
+GEO_REFERENCE = (
+    f"+proj=tmerc +lat_0={LATITUDE_DEG} +lon_0={LONGITUDE_DEG} +k=1 +x_0=0 +y_0=0 "
+    "+datum=WGS84 +units=m +vunits=m +no_defs"
+)
 
 
 def to_xml(town: Town) -> str:
@@ -133,9 +136,9 @@ def _things(element: Element, road: Road) -> None:
 
 def _thing(things: Element, thing: Thing) -> None:
     element = _sub(
-        things, "object", id=thing.id, name=thing.name, type=thing.kind, s=thing.s_m, t=thing.t_m, zOffset=thing.above_road_m,
-        hdg=thing.heading_rad, pitch=0.0, roll=0.0, orientation="none", length=thing.length_m, width=thing.width_m,
-        height=thing.height_m,
+        things, "object", id=thing.id, name=thing.name, type=thing.kind, s=thing.s_m, t=thing.t_m,
+        zOffset=thing.above_road_m, hdg=thing.heading_rad, pitch=0.0, roll=0.0, orientation="none",
+        length=thing.length_m, width=thing.width_m, height=thing.height_m,
     )  # fmt: skip
     if thing.outline:
         outline = _sub(element, "outline")
@@ -156,10 +159,11 @@ def _signals(element: Element, road: Road) -> None:
 def _signal(signals: Element, signal: Signal) -> None:
     unit = {"unit": signal.unit} if signal.unit else {}
     element = _sub(
-        signals, "signal", name=signal.name, id=signal.id, s=signal.s_m, t=signal.t_m, zOffset=signal.height_above_road_m,
-        hOffset=3.141592654 if signal.positive else 0.0, roll=0.0, pitch=0.0, orientation="+" if signal.positive else "-",
-        dynamic="yes" if signal.dynamic else "no", country="OpenDRIVE", type=signal.type, subtype="-1", value=signal.value,
-        text="", height=signal.size_m[0], width=signal.size_m[1], **unit,
+        signals, "signal", name=signal.name, id=signal.id, s=signal.s_m, t=signal.t_m,
+        zOffset=signal.height_above_road_m, hOffset=3.141592654 if signal.positive else 0.0, roll=0.0, pitch=0.0,
+        orientation="+" if signal.positive else "-", dynamic="yes" if signal.dynamic else "no", country="OpenDRIVE",
+        type=signal.type, subtype="-1", value=signal.value, text="", height=signal.size_m[0], width=signal.size_m[1],
+        **unit,
     )  # fmt: skip
     _sub(element, "validity", fromLane=signal.lanes[0], toLane=signal.lanes[1])
 

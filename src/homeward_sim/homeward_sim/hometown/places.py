@@ -11,8 +11,9 @@ from .model import Town
 from .plan_geometry import Pose, wrapped
 
 HEADING = """\
-# Places of Hometown. x_m, y_m, yaw_rad: where the car's rear axle stops, on the lane's centre, facing along it, in the map's
-# frame. latitude, longitude: WGS84 degrees. Written by `python -m homeward_sim.hometown`; change hometown/layout.py instead.
+# Places of Hometown. x_m, y_m, yaw_rad: where the car's rear axle stops, on the lane's centre, facing along it, in the
+# map's frame. latitude, longitude: WGS84 degrees. Written by `python -m homeward_sim.hometown`: change
+# hometown/layout.py instead.
 places:
 """
 
