@@ -132,7 +132,9 @@ STREETS = (
 
 @dataclass(frozen=True)
 class Place:
-    """Somewhere to drive to: a street, how far along it, and the way the car faces (+1 along the street, -1 against)."""
+    """Somewhere to drive to: a street, how far along it, and the way the car faces (+1 along the street, -1
+    against).
+    """
 
     name: str
     label: str
@@ -157,7 +159,9 @@ PLACES = (
 
 @dataclass(frozen=True)
 class Landmark:
-    """A building or thing that somebody chose: `left_m` from the street's middle to its centre, sizes along it first."""
+    """A building or thing that somebody chose: `left_m` from the street's middle to its centre, sizes along it
+    first.
+    """
 
     name: str
     kind: str
