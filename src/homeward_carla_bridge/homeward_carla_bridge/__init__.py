@@ -1,0 +1,1 @@
+"""A CARLA client in two nodes: sensors to ROS, and a car's ECUs on the CAN bus."""
