@@ -24,7 +24,6 @@ KINEMATIC_MPS = 2.0
 SLIDE_SLIP_RAD, SLIDE_SIDE_MPS = 0.35, 0.5
 LONGEST_SUBSTEP_S = 0.01
 ROLLING_MPS2 = 0.147
-AIR_DENSITY_KGPM3 = 1.2
 HAND_BRAKE_MPS2 = 5.0
 REVERSE_TOP_MPS = 8.0
 STICK_M = 0.05
@@ -90,12 +89,13 @@ CAR = np.dtype(
         ("light_state", "u1"),
         ("at_light", "u1"),
         ("light_id", "u4"),
+        ("label", "u1"),
         ("id", "u4"),
     ],
     align=True,
 )
 """One car. SI units; `to_*_axle`, `centre_of_gravity` and `centre_height` as lengths from the centre of gravity, from the
-middle and from the ground; `drag` is ½ρcA/m in 1/m; `steering` is the demand -1..1 and `steer` the road wheel angle in rad."""
+middle and from the ground; `drag` is 0.5 rho c A / m in 1/m; `steering` is the demand -1..1 and `steer` the road wheel angle in rad."""
 
 
 @compiled
