@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion
 from homeward_interfaces.msg import TrackedObject, TrackedObjects, TrafficLight, TrafficLights
-from homeward_runtime.frames import BASE_LINK, MAP, quaternion_from_euler
+from homeward_runtime.frames import BASE_LINK, MAP, quaternion_from_euler, quaternion_from_yaw
 from homeward_runtime.geodesy import Origin, to_geodetic
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, CompressedImage, Imu, NavSatFix, NavSatStatus, PointCloud2, PointField
@@ -22,6 +22,7 @@ LIGHT_STATES = {
     carla.TrafficLightState.Red: TrafficLight.RED, carla.TrafficLightState.Yellow: TrafficLight.YELLOW,
     carla.TrafficLightState.Green: TrafficLight.GREEN, carla.TrafficLightState.Off: TrafficLight.OFF,
 }  # fmt: skip
+COMPASS_STD_RAD = 0.03
 POINT_FIELDS = [
     PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
     for index, name in enumerate(("x", "y", "z", "intensity"))
@@ -57,14 +58,16 @@ def fix_message(data: carla.GnssMeasurement, carla_map: carla.Map, origin: Origi
 
 
 def imu_message(data: carla.IMUMeasurement, stamp: Any) -> Imu:
-    """CARLA's gyroscope and accelerometer, right-handed. Orientation is left out (covariance -1)."""
+    """CARLA's gyroscope, accelerometer and compass, right-handed; of the orientation only the heading is measured."""
     message = Imu()
     message.header.stamp, message.header.frame_id = stamp, BASE_LINK
     force, turn = data.accelerometer, data.gyroscope
     message.linear_acceleration.x, message.linear_acceleration.y, message.linear_acceleration.z = force.x, -force.y, force.z
     # a turn about an axis keeps its sign when that axis alone is mirrored, and changes it otherwise
     message.angular_velocity.x, message.angular_velocity.y, message.angular_velocity.z = -turn.x, turn.y, -turn.z
-    message.orientation_covariance[0] = -1.0
+    turn_of = message.orientation
+    turn_of.x, turn_of.y, turn_of.z, turn_of.w = quaternion_from_yaw(math.pi / 2 - data.compass)  # clockwise from north
+    message.orientation_covariance = [10.0, 0.0, 0.0, 0.0, 10.0, 0.0, 0.0, 0.0, COMPASS_STD_RAD**2]
     return message
 
 
@@ -128,11 +131,14 @@ def objects_message(objects: list[TrackedObject], stamp: Any, receipt_ns: int) -
     return message
 
 
-def lights_message(lights: list[tuple[str, carla.TrafficLightState]], stamp: Any) -> TrafficLights:
+def lights_message(lights: list[tuple[str, carla.TrafficLightState, link.Pose]], stamp: Any) -> TrafficLights:
     message = TrafficLights()
-    message.header.stamp = stamp
+    message.header.stamp, message.header.frame_id = stamp, MAP
     message.lights = [
-        TrafficLight(signal_id=signal_id, state=LIGHT_STATES.get(state, TrafficLight.UNKNOWN), confidence=1.0)
-        for signal_id, state in lights
-    ]
+        TrafficLight(
+            signal_id=signal_id, state=LIGHT_STATES.get(state, TrafficLight.UNKNOWN), confidence=1.0,
+            x_m=pose.x_m, y_m=pose.y_m, z_m=pose.z_m,
+        )
+        for signal_id, state, pose in lights
+    ]  # fmt: skip
     return message

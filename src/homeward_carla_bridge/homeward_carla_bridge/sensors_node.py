@@ -110,7 +110,8 @@ class SensorsNode(CarNode):
         assert self.world is not None and self.rig is not None
         actors = list(self.world.get_actors())
         self.others = [a for a in actors if a.type_id.startswith(("vehicle.", "walker.")) and a.id != self.rig.ego.id]
-        self.lights = [(a, a.get_opendrive_id()) for a in actors if a.type_id == "traffic.traffic_light"]
+        lights = [actor for actor in actors if actor.type_id == "traffic.traffic_light"]
+        self.lights = [(light, light.get_opendrive_id(), link.pose_of(light.get_transform())) for light in lights]
 
     # ticking
     def on_pace(self) -> None:
@@ -173,7 +174,7 @@ class SensorsNode(CarNode):
         seen = [(actor, snapshot.find(actor.id)) for actor in self.others]
         objects = [convert.object_message(actor, state) for actor, state in seen if state is not None]
         self.truth_objects.publish(convert.objects_message(objects, stamp, receipt_ns))
-        states = [(signal_id, actor.get_state()) for actor, signal_id in self.lights]
+        states = [(signal_id, actor.get_state(), pose) for actor, signal_id, pose in self.lights]
         self.truth_lights.publish(convert.lights_message(states, stamp))
 
     def on_data(self, kind: str, data: Any, receipt_ns: int) -> None:

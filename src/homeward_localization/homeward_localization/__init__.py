@@ -1,0 +1,1 @@
+"""Where the car is: wheels and IMU to odom, GNSS to map."""

@@ -1,0 +1,120 @@
+"""Localization: vehicle states, IMU and fixes in; pose, its quality and faults out. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from homeward_runtime.faults import Fault, fault
+from homeward_runtime.geodesy import Origin, to_local
+from homeward_runtime.params import param
+
+from homeward_localization.map_filter import MapFilter
+from homeward_localization.odometry_filter import Pose2, advanced
+
+UNKNOWN, DEGRADED, GOOD = range(3)
+LONGEST_STEP_S = 0.5
+
+
+@dataclass(frozen=True)
+class LocalizationParams:
+    """Section localization of params/car.yaml."""
+
+    origin_latitude_deg: float = param("deg", "of the map frame", -90.0, 90.0)
+    origin_longitude_deg: float = param("deg", "of the map frame", -180.0, 180.0)
+    origin_altitude_m: float = param("m", "of the map frame, above the ellipsoid", -500.0, 9000.0)
+    speed_std_ratio: float = param("", "error of the wheels' way, as a part of it", 0.0, 0.2)
+    turn_std_radps: float = param("rad/s", "error of the yaw rate, over one second", 0.0, 0.2)
+    fix_std_min_m: float = param("m", "no fix is believed better than this", 0.01, 5.0)
+    fix_age_max_s: float = param("s", "without a fix for longer the position is degraded", 0.2, 60.0)
+    position_std_max_m: float = param("m", "less certain than this is unknown", 0.1, 20.0)
+    heading_std_max_rad: float = param("rad", "less certain than this is unknown", 0.01, 1.0)
+    vehicle_timeout_s: float = param("s", "wheels older than this are missing", 0.02, 2.0)
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where the car is at `time_s`; poses of base_link."""
+
+    time_s: float
+    in_map: Pose2
+    in_odom: Pose2
+    z_m: float
+    speed_mps: float
+    yaw_rate_radps: float
+    status: int
+    position_std_m: float
+    heading_std_rad: float
+    fix_age_s: float
+    faults: list[Fault] = field(default_factory=list)
+
+
+class Localization:
+    """Feed it what comes; it answers each vehicle state with a pose."""
+
+    def __init__(self, params: LocalizationParams) -> None:
+        self.params = params
+        self.origin = Origin(params.origin_latitude_deg, params.origin_longitude_deg, params.origin_altitude_m)
+        self.filter = MapFilter(params.speed_std_ratio, params.turn_std_radps)
+        self.odom = Pose2()
+        self.z_m: float | None = None
+        self.turn_radps: float | None = None
+        self.turn_s = self.vehicle_s = self.fix_s = -math.inf
+
+    def on_imu(self, time_s: float, yaw_rate_radps: float, heading_rad: float | None, heading_std_rad: float) -> None:
+        """`heading_rad` is None from an IMU without a compass."""
+        if not math.isfinite(yaw_rate_radps):
+            return
+        self.turn_radps, self.turn_s = yaw_rate_radps, time_s
+        if heading_rad is not None and math.isfinite(heading_rad) and heading_std_rad > 0.0:
+            # its errors last for seconds, and fifty a second are no fifty opinions
+            self.filter.correct_heading(heading_rad, heading_std_rad * 7.0)
+
+    def on_fix(self, time_s: float, latitude_deg: float, longitude_deg: float, altitude_m: float, std_m: float) -> None:
+        """A satellite position; std_m from its covariance."""
+        if not all(map(math.isfinite, (latitude_deg, longitude_deg, altitude_m, std_m))) or abs(latitude_deg) > 90.0:
+            return
+        x_m, y_m, z_m = to_local(latitude_deg, longitude_deg, altitude_m, self.origin)
+        if self.filter.correct_position(x_m, y_m, max(std_m, self.params.fix_std_min_m)):
+            self.fix_s = time_s
+            self.z_m = z_m if self.z_m is None else self.z_m + 0.1 * (z_m - self.z_m)
+
+    def set_pose(self, pose: Pose2, position_std_m: float, heading_std_rad: float) -> None:
+        self.filter.set_pose(pose, max(position_std_m, 0.05), max(heading_std_rad, 0.01))
+
+    def on_vehicle(self, time_s: float, speed_mps: float, yaw_rate_radps: float) -> Located | None:
+        """One state of the wheels. None for one that is not newer than the last."""
+        period_s, self.vehicle_s = time_s - self.vehicle_s, max(time_s, self.vehicle_s)
+        if period_s <= 0.0 or not (math.isfinite(speed_mps) and math.isfinite(yaw_rate_radps)):
+            return None
+        turn_radps = self.turn_radps if self.turn_radps is not None and time_s - self.turn_s < 0.1 else yaw_rate_radps
+        if period_s < LONGEST_STEP_S:
+            self.odom = advanced(self.odom, speed_mps, turn_radps, period_s)
+            self.filter.predict(speed_mps, turn_radps, period_s)
+        return self._located(time_s, speed_mps, turn_radps)
+
+    def _located(self, time_s: float, speed_mps: float, turn_radps: float) -> Located:
+        age_s = time_s - self.fix_s
+        status = self._status(age_s)
+        faults = []
+        if status == UNKNOWN:
+            faults.append(fault("localization.no_fix"))
+        elif status == DEGRADED:
+            faults.append(fault("localization.fix_old", f"{age_s:.1f} s"))
+        if self.filter.rejected > 3:
+            faults.append(fault("localization.fix_rejected", f"{self.filter.rejected} in a row"))
+        return Located(
+            time_s, self.filter.pose, self.odom, self.z_m or 0.0, speed_mps, turn_radps, status,
+            self.filter.position_std_m, self.filter.heading_std_rad, min(age_s, 1e6), faults,
+        )  # fmt: skip
+
+    def _status(self, age_s: float) -> int:
+        params = self.params
+        certain = (
+            self.filter.known
+            and self.filter.position_std_m <= params.position_std_max_m
+            and self.filter.heading_std_rad <= params.heading_std_max_rad
+        )
+        if not certain:
+            return UNKNOWN
+        return GOOD if age_s <= params.fix_age_max_s else DEGRADED

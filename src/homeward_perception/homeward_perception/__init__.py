@@ -1,0 +1,1 @@
+"""What is around the car: tracked objects and traffic lights."""
