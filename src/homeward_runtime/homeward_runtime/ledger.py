@@ -27,6 +27,7 @@ class Cockpit(enum.Enum):
     NOTHING = ""
     READ = "read"
     CALL = "call"
+    PUBLISH = "publish"
 
 
 EVERY_NODE = "*"
@@ -94,7 +95,7 @@ CANCEL_DRIVE = Interface("planner/cancel", "std_srvs/srv/Trigger", "planner", _S
 NAVIGATE = Interface("navigate_to_pose", "nav2_msgs/action/NavigateToPose", "planner", _A, cockpit=_CALL, doc="Nav2's action")
 NAVIGATE_THROUGH = Interface("navigate_through_poses", "nav2_msgs/action/NavigateThroughPoses", "planner", _A, doc="Nav2's action")
 COMPUTE_PATH = Interface("compute_path_to_pose", "nav2_msgs/action/ComputePathToPose", "planner", _A, doc="Nav2's action")
-GOAL_POSE = Interface("goal_pose", "geometry_msgs/msg/PoseStamped", "planner", _I, doc="RViz's 2D Goal Pose")
+GOAL_POSE = Interface("goal_pose", "geometry_msgs/msg/PoseStamped", "planner", _I, cockpit=Cockpit.PUBLISH, doc="RViz's 2D Goal Pose")
 DRIVE_COMMAND = Interface("vehicle/drive_command", f"{_OURS}/msg/DriveCommand", "controller", profile=COMMAND, rate_hz=50, doc="what the controller asks of the actuators")
 
 # what every node says of itself
