@@ -1,0 +1,106 @@
+"""What is known of the moment: the car itself, the things around it, the traffic lights in sight. Values only."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from homeward_planner.plane import Floats
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A place in the map frame and a heading, counter-clockwise from east."""
+
+    x_m: float
+    y_m: float
+    yaw_rad: float
+
+    @property
+    def finite(self) -> bool:
+        """Whether it is a pose at all."""
+        return all(map(math.isfinite, (self.x_m, self.y_m, self.yaw_rad)))
+
+
+@dataclass(frozen=True)
+class Ego:
+    """The car: pose of the rear axle at the ground, speed (forward positive) and acceleration."""
+
+    pose: Pose
+    speed_mps: float
+    acceleration_mps2: float = 0.0
+
+    @property
+    def finite(self) -> bool:
+        """Whether every number in it is one."""
+        return self.pose.finite and math.isfinite(self.speed_mps) and math.isfinite(self.acceleration_mps2)
+
+
+class Kind(enum.IntEnum):
+    """What a thing is, as homeward_interfaces/TrackedObject numbers it."""
+
+    UNKNOWN = 0
+    CAR = 1
+    TRUCK = 2
+    TWO_WHEELER = 3
+    PEDESTRIAN = 4
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A box around something that moves or may move; x, y are its centre, speed is along its yaw."""
+
+    id: int
+    kind: Kind
+    pose: Pose
+    length_m: float
+    width_m: float
+    speed_mps: float
+    yaw_rate_radps: float = 0.0
+
+    @property
+    def finite(self) -> bool:
+        """Whether every number in it is one, and it has a size."""
+        sizes = (self.length_m, self.width_m)
+        return (
+            self.pose.finite
+            and all(math.isfinite(size) and size >= 0.0 for size in sizes)
+            and math.isfinite(self.speed_mps)
+            and math.isfinite(self.yaw_rate_radps)
+        )
+
+    def outline(self, after_s: float = 0.0) -> Floats:
+        """Corners and middles of its sides (8 × 2), where it will be after a time if it goes on straight."""
+        cos, sin = math.cos(self.pose.yaw_rad), math.sin(self.pose.yaw_rad)
+        moved = self.speed_mps * after_s
+        ahead = OUTLINE[:, 0] * self.length_m + moved
+        left = OUTLINE[:, 1] * self.width_m
+        return np.stack(
+            [self.pose.x_m + ahead * cos - left * sin, self.pose.y_m + ahead * sin + left * cos], axis=1
+        )
+
+
+OUTLINE = np.array(
+    [(0.5, 0.5), (0.5, 0.0), (0.5, -0.5), (0.0, -0.5), (-0.5, -0.5), (-0.5, 0.0), (-0.5, 0.5), (0.0, 0.5)]
+)
+
+
+class Colour(enum.IntEnum):
+    """What a traffic light shows, as homeward_interfaces/TrafficLight numbers it."""
+
+    UNKNOWN = 0
+    RED = 1
+    YELLOW = 2
+    GREEN = 3
+    OFF = 4
+
+
+@dataclass(frozen=True)
+class Light:
+    """One traffic light in sight, by the map's name for it."""
+
+    signal_id: str
+    colour: Colour
