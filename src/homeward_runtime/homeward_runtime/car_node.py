@@ -157,15 +157,14 @@ class CarNode:
 
     def report(self, faults: Iterable[Fault]) -> None:
         """The whole set of faults that hold now: diagnostics on each change, a log line for each that is new."""
-        current = {fault.code: fault for fault in faults}
-        if current.keys() == self._faults.keys():
-            return
-        for code in current.keys() - self._faults.keys():
-            fault = current[code]
-            self._host.log(int(fault.severity), f"{code}: {fault.text} {fault.detail}".rstrip())
-        for code in self._faults.keys() - current.keys():
+        before, self._faults = self._faults, {fault.code: fault for fault in faults}
+        if self._faults.keys() == before.keys():
+            return  # the heartbeat carries the newest details
+        for code, fault in self._faults.items():
+            if code not in before:
+                self._host.log(int(fault.severity), f"{code}: {fault.text} {fault.detail}".rstrip())
+        for code in before.keys() - self._faults.keys():
             self._host.log(int(Severity.OK), f"{code}: over")
-        self._faults = current
         self.publish_diagnostics()
 
     # what hosts call

@@ -20,6 +20,7 @@ from homeward_cli import doctor as doctor_module
 from homeward_cli import workspace
 from homeward_cli.environment import ROOT, workspace_environment
 from homeward_cli.launch_xml import LaunchError, declared_arguments
+from homeward_cli.runner import machine_from
 
 app = typer.Typer(
     help="Homeward: an open car stack that knows your home.",
@@ -154,8 +155,9 @@ def map_convert(
 
 @app.command("launch-arguments")
 def launch_arguments(file: Path) -> None:
-    """List the arguments of a launch file."""
-    for argument in declared_arguments(file):
+    """List the arguments of a launch file and its includes."""
+    environment = _ready()
+    for argument in declared_arguments(file, environment, machine_from(environment)):
         print(f"{argument.name}:={argument.default or ''}\n    {argument.description}")
 
 

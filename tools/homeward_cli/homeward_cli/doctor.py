@@ -16,6 +16,7 @@ import psutil
 
 from homeward_cli import workspace
 from homeward_cli.environment import MIDDLEWARE, ROOT, VENV, Paths, uses_installed_ros
+from homeward_cli.launch_check import port_is_free
 
 GOOD, WARNING, MISSING = "good", "warning", "missing"
 
@@ -113,8 +114,7 @@ def _buffers() -> Iterator[Finding]:
 
 def _ports() -> Iterator[Finding]:
     for port, what in ((2000, "the world"), (2001, "the world's streams"), (8080, "the dashboard")):
-        with socket.socket() as probe:
-            free = probe.connect_ex(("127.0.0.1", port)) != 0
+        free = port_is_free(port)
         remedy = "" if free else f"another program (or another run) listens there; end it, or choose another port ({what})"
         yield Finding(f"port {port} ({what})", GOOD if free else WARNING, "free" if free else "taken", remedy)
 

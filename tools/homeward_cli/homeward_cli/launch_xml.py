@@ -77,22 +77,20 @@ def resolve(
     file: Path, arguments: Mapping[str, str], environment: Mapping[str, str], machine: Machine
 ) -> list[ProcessSpec]:
     """The processes that `ros2 launch FILE name:=value ...` would start, in order. Raises LaunchError."""
-    declared = {argument.name for argument in declared_arguments(file)}
-    unknown = sorted(set(arguments) - declared)
+    reader = Reader(machine)
+    specs = list(reader.file(file, Scope(dict(arguments), dict(environment))))
+    unknown = sorted(set(arguments) - reader.declared.keys())
     if unknown:
-        known = ", ".join(sorted(declared)) or "none"
+        known = ", ".join(sorted(reader.declared)) or "none"
         raise LaunchError(f"{file.name} has no argument {', '.join(unknown)}; it has: {known}")
-    scope = Scope(dict(arguments), dict(environment))
-    return list(Reader(machine).file(file, scope))
+    return specs
 
 
-def declared_arguments(file: Path) -> list[Argument]:
-    """The arguments that a launch file itself declares (not those of its includes)."""
-    return [
-        Argument(element.get("name", ""), element.get("default"), element.get("description", ""))
-        for element in _parse(file)
-        if element.tag == "arg"
-    ]
+def declared_arguments(file: Path, environment: Mapping[str, str], machine: Machine) -> list[Argument]:
+    """The arguments that a launch file and its includes declare, in order. Raises LaunchError."""
+    reader = Reader(machine)
+    list(reader.file(file, Scope({}, dict(environment))))
+    return list(reader.declared.values())
 
 
 def _parse(file: Path) -> ElementTree.Element:
@@ -126,6 +124,7 @@ class Reader:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+        self.declared: dict[str, Argument] = {}
 
     def file(self, file: Path, scope: Scope) -> Iterator[ProcessSpec]:
         for element in _parse(file):
@@ -154,6 +153,8 @@ class Reader:
 
     def on_arg(self, element: ElementTree.Element, scope: Scope, file: Path) -> Iterator[ProcessSpec]:
         name = self.text(element, "name", scope, file)
+        argument = Argument(name, element.get("default"), element.get("description", ""))
+        self.declared.setdefault(name, argument)
         if name not in scope.variables:
             if element.get("default") is None:
                 raise LaunchError(f"{file.name} needs the argument {name}:=... ({element.get('description', '')})")

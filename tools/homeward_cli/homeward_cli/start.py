@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import typer
 
 from homeward_cli import launch_check
-from homeward_cli.launch_xml import ProcessSpec, resolve
+from homeward_cli.launch_xml import resolve
 from homeward_cli.runner import machine_from, run_specs
 
 
@@ -35,19 +34,3 @@ def _announce(name: str, text: str) -> None:
     found = re.search(r"dashboard at (http\S+)", text)
     if found:
         print(f"\n  Homeward is running. Open {found.group(1)}\n  Ctrl-C ends it.\n", file=sys.stderr, flush=True)
-
-
-def port_is_free(port: int) -> bool:
-    """True when a server could listen on 127.0.0.1:port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def nodes(specs: list[ProcessSpec]) -> list[str]:
-    """Full names of the nodes among them."""
-    return [spec.full_name for spec in specs if spec.full_name]

@@ -71,7 +71,7 @@ def fingerprint(package: Package) -> str:
 
 def _build_inputs(package: Package) -> list[Path]:
     if package.name == "homeward_bringup":  # installs links to folders: a new file counts, a changed one doesn't
-        installed = [path for name in ("launch", "params", "maps", "rviz") for path in (ROOT / name).rglob("*")]
+        installed = [path for name in ("launch", "params", "maps", "vehicles", "rviz") for path in (ROOT / name).rglob("*")]
         return [package.folder / "CMakeLists.txt", *(path for path in installed if path.is_dir())]
     if package.compiled:
         return [path for path in package.folder.rglob("*") if path.suffix in BUILD_INPUTS and path.is_file()]

@@ -1,0 +1,1 @@
+"""The car's shape: URDF, robot_description and the fixed frames."""
