@@ -163,7 +163,7 @@ class CommandGate:
     def _watch(self, now_s: float, vehicle: Vehicle | None, vehicle_age_s: float) -> None:
         """The transitions that nobody asks for."""
         if self.state is State.MANUAL:
-            return
+            return None
         if vehicle is not None and vehicle_age_s <= self.limits.vehicle_timeout_s:
             if vehicle.driver_brakes:
                 return self.disengage("driver_brake", "The driver braked and has the car.")

@@ -6,14 +6,14 @@ import dataclasses
 from typing import Any
 
 from builtin_interfaces.msg import Time
-from homeward_interfaces.msg import CommandTiming, Engagement, VehicleState
-from homeward_interfaces.msg import Outcome as OutcomeMessage
-from homeward_runtime.frames import BASE_LINK
-from homeward_runtime.outcome import Outcome
 
 from homeward_can_bridge.command_gate import Command, CommandGate
 from homeward_can_bridge.stop_plan import StopPlan
 from homeward_can_bridge.vehicle import Vehicle
+from homeward_interfaces.msg import CommandTiming, Engagement, VehicleState
+from homeward_interfaces.msg import Outcome as OutcomeMessage
+from homeward_runtime.frames import BASE_LINK
+from homeward_runtime.outcome import Outcome
 
 NOT_IN_MESSAGE = {"wheel_speed_mps", "horn"}
 FIELDS = [field.name for field in dataclasses.fields(Vehicle) if field.name not in NOT_IN_MESSAGE]

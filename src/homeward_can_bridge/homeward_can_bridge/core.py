@@ -6,16 +6,15 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from homeward_runtime.can_bus import Frame
-from homeward_runtime.faults import Fault, fault
-from homeward_runtime.outcome import DONE, Outcome, refused, unknown
-from homeward_runtime.params import param
-
 from homeward_can_bridge.codec import Codec, CodecError
 from homeward_can_bridge.command_gate import Actuation, Command, CommandGate, Limits, State
 from homeward_can_bridge.mapping import DEG, FAST, NEEDED, ZERO_CELSIUS_K, Mapping
 from homeward_can_bridge.protection import crc8, next_counter
 from homeward_can_bridge.vehicle import Vehicle
+from homeward_runtime.can_bus import Frame
+from homeward_runtime.faults import Fault, fault
+from homeward_runtime.outcome import DONE, Outcome, refused, unknown
+from homeward_runtime.params import param
 
 
 @dataclass(frozen=True)

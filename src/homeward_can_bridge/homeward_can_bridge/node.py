@@ -6,15 +6,14 @@ import sys
 import time
 from typing import Any
 
+from homeward_can_bridge import convert
+from homeward_can_bridge.core import BodyRequest, BridgeParams, CanBridge
 from homeward_interfaces.srv import BodyCommand, SetEngaged
 from homeward_runtime import ledger, rclpy_host
 from homeward_runtime.can_bus import BusError, open_bus
 from homeward_runtime.car_node import CarNode, Later
 from homeward_runtime.faults import fault
 from homeward_runtime.files import read_text
-
-from homeward_can_bridge import convert
-from homeward_can_bridge.core import BodyRequest, BridgeParams, CanBridge
 
 TICK_SILENCE_NS = 1_000_000_000  # a stepped clock that stands still this long counts as silence
 

@@ -6,11 +6,12 @@ import dataclasses
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from homeward_can_bridge.command_gate import Command, CommandGate, Limits, State
 from homeward_can_bridge.stop_plan import StopPlan
 from homeward_can_bridge.vehicle import Gear, Indicators, Power, Vehicle
-from hypothesis import given
-from hypothesis import strategies as st
 
 LIMITS = Limits(
     command_timeout_s=0.1, vehicle_timeout_s=0.1, acceleration_max_mps2=3.0, deceleration_max_mps2=8.0,

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from homeward_can_bridge.codec import Codec, CodecError
 from homeward_can_bridge.command_gate import Command, State
 from homeward_can_bridge.core import CLIMATE, HORN, LIGHTS, LOCK, POWER_OFF, START, UNLOCK, BridgeParams, CanBridge
 from homeward_can_bridge.protection import crc8
 from homeward_runtime.can_bus import Frame, MemoryBus
 from homeward_runtime.outcome import Ending
-from hypothesis import given
-from hypothesis import strategies as st
 
 DBC = (Path(__file__).parents[3] / "vehicles/homeward/homeward.dbc").read_text()
 PARAMS = BridgeParams("mem:test", "", 0.02, False, 0.1, 0.1, 3.0, 8.0, 0.6, 0.6, 4.0, 3.0, 2.9, 0.5)

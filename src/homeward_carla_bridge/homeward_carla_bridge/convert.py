@@ -10,13 +10,13 @@ import carla
 import cv2
 import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion
-from homeward_interfaces.msg import TrackedObject, TrackedObjects, TrafficLight, TrafficLights
-from homeward_runtime.frames import BASE_LINK, MAP, quaternion_from_euler, quaternion_from_yaw
-from homeward_runtime.geodesy import Origin, to_geodetic
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, CompressedImage, Imu, NavSatFix, NavSatStatus, PointCloud2, PointField
 
 from homeward_carla_bridge import client as link
+from homeward_interfaces.msg import TrackedObject, TrackedObjects, TrafficLight, TrafficLights
+from homeward_runtime.frames import BASE_LINK, MAP, quaternion_from_euler, quaternion_from_yaw
+from homeward_runtime.geodesy import Origin, to_geodetic
 
 LIGHT_STATES = {
     carla.TrafficLightState.Red: TrafficLight.RED, carla.TrafficLightState.Yellow: TrafficLight.YELLOW,

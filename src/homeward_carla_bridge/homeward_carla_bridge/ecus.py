@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 import cantools
+
 from homeward_runtime.can_bus import Frame
 from homeward_runtime.faults import Fault, fault
 from homeward_runtime.params import param

@@ -6,15 +6,15 @@ import sys
 from typing import Any
 
 import carla
+
+from homeward_carla_bridge import client as link
+from homeward_carla_bridge.ecus import EcuParams, Ecus, Pedals
 from homeward_runtime import rclpy_host
 from homeward_runtime.can_bus import BusError, open_bus
 from homeward_runtime.car_node import CarNode
 from homeward_runtime.faults import Severity, fault
 from homeward_runtime.files import read_text
 from homeward_runtime.places import read_places
-
-from homeward_carla_bridge import client as link
-from homeward_carla_bridge.ecus import EcuParams, Ecus, Pedals
 
 WORLD_SILENCE_NS = 3_000_000_000
 LIGHT_BITS = {0: 0, 1: 1, 2: 1 | 2, 3: 1 | 2 | 4}  # carla.VehicleLightState: position, low beam, high beam

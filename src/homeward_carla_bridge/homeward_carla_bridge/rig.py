@@ -10,9 +10,9 @@ from typing import Any
 
 import carla
 import numpy as np
-from homeward_runtime.params import param
 
 from homeward_carla_bridge import client as link
+from homeward_runtime.params import param
 
 LATE_S = 10.0
 QUEUE = 200  # measurements that wait for the node; more means it fell behind by seconds

@@ -7,21 +7,23 @@ import time
 from typing import Any
 
 import carla
+from std_msgs.msg import String
+
+from homeward_carla_bridge import client as link
+from homeward_carla_bridge import convert
+from homeward_carla_bridge.rig import Rig, SensorParams
+from homeward_carla_bridge.traffic import NoRoom, Traffic, pin_to_one_core, spawn_traffic
+from homeward_carla_bridge.traffic_watch import TrafficWatch
 from homeward_runtime import ledger, rclpy_host
 from homeward_runtime.car_node import CarNode, message_class, time_message
 from homeward_runtime.faults import Severity, fault
 from homeward_runtime.files import read_text
 from homeward_runtime.geodesy import Origin
 from homeward_runtime.places import find_place, read_places
-from std_msgs.msg import String
-
-from homeward_carla_bridge import client as link
-from homeward_carla_bridge import convert
-from homeward_carla_bridge.rig import Rig, SensorParams
-from homeward_carla_bridge.traffic import Traffic, pin_to_one_core
 
 MOST_TICKS_AT_ONCE = 3  # when late: catch up, but keep answering
 LATE_TICKS = 10
+TICK_TIMEOUT_S = 15.0  # long enough for the watch to poke a hung TrafficManager several times
 
 
 class SensorsNode(CarNode):
@@ -36,6 +38,8 @@ class SensorsNode(CarNode):
         self.world: carla.World | None = None
         self.rig: Rig | None = None
         self.traffic: Traffic | None = None
+        self.watch: TrafficWatch | None = None
+        self.pokes = 0
         self.external: list[carla.WorldSnapshot] = []  # filled by the client's thread
         self.frames, self.time_ns, self.behind = 0, 0, 0
         self.origin = Origin(self.params.origin_latitude_deg, self.params.origin_longitude_deg)
@@ -54,17 +58,28 @@ class SensorsNode(CarNode):
             self.run_every(self.params.step_s, self.on_pace, steady=True)
 
     def cleanup(self) -> None:
+        """Leave the world as it was found, if it still answers."""
+        if self.watch is not None:
+            self.watch.close()
+        if self.world is not None:
+            try:
+                self.leave(self.world)
+            except RuntimeError as error:
+                self.log(f"the world is gone already ({error})")
+        self.world = self.rig = self.traffic = self.watch = None
+
+    def leave(self, world: carla.World) -> None:
+        self.client.set_timeout(1.0)
         if self.traffic is not None:
-            self.traffic.close()
+            self.traffic.destroy(self.client)
         if self.rig is not None:
             self.rig.destroy()
-            if self.params.spawn_ego and self.rig.ego.is_alive:
+            if self.params.spawn_ego:
                 self.rig.ego.destroy()
-        if self.world is not None and self.params.tick == "paced":
-            settings = self.world.get_settings()
+        if self.params.tick == "paced":
+            settings = world.get_settings()
             settings.synchronous_mode = False
-            self.world.apply_settings(settings)
-        self.world = self.rig = self.traffic = None
+            world.apply_settings(settings)
 
     # finding the world
     def look_for_the_world(self) -> None:
@@ -85,13 +100,25 @@ class SensorsNode(CarNode):
         self.carla_map = world.get_map()
         self.rig = Rig(self.params, world, ego, self.wake)
         self.rig.spawn()
-        if self.params.tick != "external":
-            self.traffic = Traffic(client, self.params.traffic, self.params.seed, self.params.traffic_port, ego)
+        if self.params.tick != "external" and self.params.traffic:
+            self.fill_the_streets(client, world, ego)
         self.world, self.began = world, time.monotonic()
         self.look_around()
         if self.params.tick == "external":
             world.on_tick(lambda snapshot: self.external.append(snapshot) or self.wake())  # type: ignore[func-returns-value]
         self.log(f"in {self.carla_map.name} with {self.params.traffic} other cars")
+
+    def fill_the_streets(self, client: carla.Client, world: carla.World, ego: carla.Actor) -> None:
+        """The other cars, the same for the same seed. Raises WorldError when the map has no room for them."""
+        world.tick(10.0)  # so that the ego's place is known
+        params = self.params
+        try:
+            self.traffic = spawn_traffic(
+                client, world, params.traffic, params.seed, [ego.get_transform()], params.traffic_port
+            )
+        except NoRoom as error:
+            raise ValueError(str(error)) from error
+        self.watch = TrafficWatch(self.traffic.port)
 
     def find_ego(self, world: carla.World) -> carla.Actor:
         ego = link.find_by_role(world, self.params.role_name)
@@ -125,21 +152,23 @@ class SensorsNode(CarNode):
         if self.behind > 50:  # a second: give it up, simulated time is late for good
             self.began += self.behind * self.params.step_s
         faults = [fault("sim.tick_late", f"{self.behind} ticks behind")] if self.behind > LATE_TICKS else []
-        if self.traffic is not None and self.traffic.poked_lately():
-            faults.append(fault("sim.traffic_poked", f"{self.traffic.pokes} times so far"))
+        if self.watch is not None and self.watch.pokes > self.pokes:
+            self.pokes = self.watch.pokes
+            faults.append(fault("sim.traffic_poked", f"{self.pokes} times so far"))
         self.report(faults)
 
     def tick(self) -> carla.WorldSnapshot:
         """One step of the world. Raises WorldError when it doesn't answer."""
         assert self.world is not None
         try:
-            self.world.tick(10.0)
+            if self.watch is not None:
+                self.watch.tick(self.world, TICK_TIMEOUT_S)
+            else:
+                self.world.tick(TICK_TIMEOUT_S)
         except RuntimeError as error:
             raise link.WorldError(f"the world does not answer: {error}") from error
         self.frames += 1
         snapshot = self.world.get_snapshot()
-        if self.traffic is not None:
-            self.traffic.ticked()
         self.on_snapshot(snapshot)
         return snapshot
 

@@ -9,6 +9,7 @@ synchronous again; it wakes the threads and, as measured, changes nothing in wha
 import mmap
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -99,4 +100,5 @@ def watch(path: str, port: int, quiet_s: float) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's: it closes the pipe
     watch(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))

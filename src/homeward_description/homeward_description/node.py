@@ -6,15 +6,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from std_msgs.msg import String
+
+from homeward_description.urdf import expanded, fixed_frames
 from homeward_runtime import ledger, rclpy_host
 from homeward_runtime.car_node import CarNode
 from homeward_runtime.files import find
 from homeward_runtime.frames import quaternion_from_euler
 from homeward_runtime.params import param
 from homeward_runtime.tf import tf_message, transform
-from std_msgs.msg import String
-
-from homeward_description.urdf import expanded, fixed_frames
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from homeward_runtime import ledger, rclpy_host
-from homeward_runtime.aio import AsyncioSide
-from homeward_runtime.car_node import CallFailed, CarNode, Publisher, message_class
-from homeward_runtime.ledger import Cockpit, Interface, Kind
-from homeward_runtime.params import param
-
 from homeward_hmi_bridge import access, rosbridge
 from homeward_hmi_bridge.heartbeats import Heartbeats
 from homeward_hmi_bridge.json_messages import MessageError, fill, to_json
 from homeward_hmi_bridge.rosbridge import Call, Cancel, Publish, Subscribed
 from homeward_hmi_bridge.server import Client, CockpitServer
+from homeward_runtime import ledger, rclpy_host
+from homeward_runtime.aio import AsyncioSide
+from homeward_runtime.car_node import CallFailed, CarNode, Publisher, message_class
+from homeward_runtime.ledger import Cockpit, Interface, Kind
+from homeward_runtime.params import param
 
 ENDINGS = {"succeed": rosbridge.SUCCEEDED, "canceled": rosbridge.CANCELED}
 START_S = 10.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from homeward_interfaces.msg import LocalizationState
-from homeward_runtime.frames import BASE_LINK, MAP, ODOM, quaternion_from_yaw, yaw_of
-from homeward_runtime.tf import transform
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import NavSatFix, NavSatStatus
 
+from homeward_interfaces.msg import LocalizationState
 from homeward_localization.core import Located
 from homeward_localization.odometry_filter import Pose2, composed, inverse
+from homeward_runtime.frames import BASE_LINK, MAP, ODOM, quaternion_from_yaw, yaw_of
+from homeward_runtime.tf import transform
 
 DEFAULT_FIX_STD_M = 3.0
 

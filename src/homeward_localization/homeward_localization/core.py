@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from homeward_localization.map_filter import MapFilter
+from homeward_localization.odometry_filter import Pose2, advanced
 from homeward_runtime.faults import Fault, fault
 from homeward_runtime.geodesy import Origin, to_local
 from homeward_runtime.params import param
-
-from homeward_localization.map_filter import MapFilter
-from homeward_localization.odometry_filter import Pose2, advanced
 
 UNKNOWN, DEGRADED, GOOD = range(3)
 LONGEST_STEP_S = 0.5

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from homeward_runtime.frames import wrapped
 from numpy.typing import NDArray
 
 from homeward_localization.odometry_filter import Pose2
+from homeward_runtime.frames import wrapped
 
 Vector = NDArray[np.float64]
 X, Y, YAW, BIAS = range(4)

@@ -6,13 +6,12 @@ import sys
 import time
 from typing import Any
 
+from homeward_localization import convert
+from homeward_localization.core import Localization, LocalizationParams
 from homeward_runtime import ledger, rclpy_host
 from homeward_runtime.car_node import CarNode, seconds_of
 from homeward_runtime.faults import fault
 from homeward_runtime.tf import tf_message
-
-from homeward_localization import convert
-from homeward_localization.core import Localization, LocalizationParams
 
 
 class LocalizationNode(CarNode):

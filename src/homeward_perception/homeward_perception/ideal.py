@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from homeward_interfaces.msg import LaneMap, TrackedObjects, TrafficLights
+from homeward_perception.visibility import point_visible, visible, walls_near
 from homeward_runtime import ledger, rclpy_host
 from homeward_runtime.car_node import CarNode
 from homeward_runtime.faults import fault
 from homeward_runtime.params import param
-
-from homeward_perception.visibility import point_visible, visible, walls_near
 
 
 @dataclass(frozen=True)

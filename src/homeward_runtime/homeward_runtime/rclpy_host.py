@@ -16,7 +16,6 @@ from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
-from rclpy.logging import LoggingSeverity
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
@@ -29,7 +28,6 @@ from homeward_runtime.params import BUILT_IN, ParamsError, sources
 from homeward_runtime.qos import Profile
 
 SPIN_S = 0.2  # Python sees a signal only between waits
-LOG_SEVERITY = (LoggingSeverity.INFO, LoggingSeverity.WARN, LoggingSeverity.ERROR)
 
 
 class RclpyHost(LifecycleNode):  # type: ignore[misc]
@@ -199,7 +197,13 @@ class RclpyHost(LifecycleNode):  # type: ignore[misc]
         return time.monotonic_ns()
 
     def log(self, severity: int, text: str) -> None:
-        self.get_logger().log(text, LOG_SEVERITY[severity])
+        logger = self.get_logger()  # rclpy wants a line of its own for each severity
+        if severity == 0:
+            logger.info(text)
+        elif severity == 1:
+            logger.warning(text)
+        else:
+            logger.error(text)
 
 
 class _FirstOf:

@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 import rclpy
-from homeward_runtime.car_node import CallFailed, CarNode, message_class
-from homeward_runtime.ledger import DIAGNOSTICS, PARAMS_IN_FORCE, Interface, Kind
-from homeward_runtime.lockstep import Lockstep
-from homeward_runtime.params import ParamsError, param
-from homeward_runtime.rclpy_host import RclpyHost
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Float32, String
 from std_srvs.srv import SetBool, Trigger
+
+from homeward_runtime.car_node import CallFailed, CarNode, message_class
+from homeward_runtime.ledger import DIAGNOSTICS, PARAMS_IN_FORCE, Interface, Kind
+from homeward_runtime.lockstep import Lockstep
+from homeward_runtime.params import ParamsError, param
+from homeward_runtime.rclpy_host import RclpyHost
 
 PERIOD_NS = 20_000_000
 CLOCK = Interface("/clock", "rosgraph_msgs/msg/Clock", "driver")

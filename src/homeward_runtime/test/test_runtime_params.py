@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from homeward_runtime.params import ParamsError, build, matches, param, read_file, sources
 from hypothesis import given
 from hypothesis import strategies as st
+
+from homeward_runtime.params import ParamsError, build, matches, param, read_file, sources
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ import math
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from homeward_runtime import faults, frames, ledger
 from homeward_runtime.car_node import message_class
 from homeward_runtime.ledger import Cockpit, Kind
-from hypothesis import given
-from hypothesis import strategies as st
 
 ANGLES = st.floats(-50.0, 50.0)
 

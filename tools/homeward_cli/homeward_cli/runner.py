@@ -116,7 +116,7 @@ class Runner:
     async def _pause(self, seconds: float) -> None:
         try:
             await asyncio.wait_for(self.stopping.wait(), seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             pass
 
     async def _once(self, spec: ProcessSpec) -> tuple[int, list[str]]:
