@@ -178,8 +178,8 @@ def _node_is_new_enough() -> bool:
     if shutil.which("npm") is None or shutil.which("node") is None:
         return False
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
-    major = version.strip().lstrip("v").split(".")[0]
-    return major.isdigit() and int(major) >= 20
+    numbers = version.strip().lstrip("v").split(".")
+    return all(map(str.isdigit, numbers)) and tuple(map(int, numbers)) >= (20, 19)  # what Vite asks for
 
 
 def build_cockpit(say: Callable[[str], None], paths: Paths = Paths()) -> None:
