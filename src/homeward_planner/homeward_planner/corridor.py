@@ -110,9 +110,7 @@ def build(graph: LaneGraph, route: Route, delays: Mapping[int, float] | None = N
         whole, change = _blend(whole, track, number, leg, postponed.get(number, 0.0))
         changes.append(change)
     even = _even(whole)
-    heading = headings(even.points_m)
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(even.points_m, axis=0).T))])
-    line = Line(even.points_m, along, heading, curvatures(heading, along))
+    line = _line(even.points_m)
     goal_s, _ = line.project(np.array([[route.goal.x_m, route.goal.y_m]]), _tail(line, graph, route))
     return Corridor(
         line=line,
@@ -127,6 +125,14 @@ def build(graph: LaneGraph, route: Route, delays: Mapping[int, float] | None = N
         route=route,
         delays=postponed,
     )
+
+
+def _line(points_m: Floats) -> Line:
+    """The line through evenly spaced points, its curvature smoothed a little more: it becomes a steering angle."""
+    heading = headings(points_m)
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points_m, axis=0).T))])
+    bend = smoothed(curvatures(heading, along)[:, None], STEP_M, SMOOTHING_M)[:, 0]
+    return Line(points_m, along, heading, bend)
 
 
 def _tail(line: Line, graph: LaneGraph, route: Route) -> slice:

@@ -1,0 +1,104 @@
+"""What holds the car back on its way, and what it follows: lights, signs, crossing traffic, people, cars ahead, the goal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from homeward_planner import lane_changes
+from homeward_planner.corridor import Corridor
+from homeward_planner.give_way import GiveWay
+from homeward_planner.lane_graph import LaneGraph
+from homeward_planner.occupancy import Occupant, Placed, occupants, place
+from homeward_planner.parameters import PlannerParams
+from homeward_planner.plane import Floats
+from homeward_planner.scene import Kind, Light, Thing
+from homeward_planner.signals import Signals
+from homeward_planner.speed_profile import Hold, Lead, Profile, Start, drive
+from homeward_planner.walkers import crosswalk_holds
+
+GOAL = ("goal", "Arriving.")
+LEAD = ("lead_vehicle", "Following the traffic ahead.")
+WALKER = ("walker", "Waiting for somebody on the road.")
+BLOCKED = ("blocked", "The way is blocked.")
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """The speed profile decided on, and the lane changes to be put off (None: none)."""
+
+    profile: Profile
+    delays: dict[int, float] | None = None
+
+
+class Behaviour:
+    """Decides at each step how fast to go on; remembers decisions that must not waver."""
+
+    def __init__(self, graph: LaneGraph, params: PlannerParams) -> None:
+        self.params = params
+        self.signals = Signals(params)
+        self.give_way = GiveWay(graph, params)
+        self._stuck_since_s: float | None = None
+
+    def forget(self) -> None:
+        """Drop what belongs to a route that ended."""
+        self.signals.forget()
+        self.give_way.forget()
+        self._stuck_since_s = None
+
+    def decide(
+        self,
+        now_s: float,
+        corridor: Corridor,
+        envelope_mps: Floats,
+        start: Start,
+        things: Sequence[Thing],
+        lights: Iterable[Light],
+    ) -> Decision:
+        """The profile from a start on the corridor, among things and lights."""
+        self.signals.see(now_s, lights)
+        placed = place(corridor, start.s_m, things, self.params)
+        ahead = occupants(corridor, start.s_m, placed, self.params)
+        leads = [self._lead(one) for one in ahead]
+        holds = [Hold(corridor.goal_m, *GOAL), *self.signals.holds(now_s, corridor, start.s_m, start.speed_mps)]
+        free = drive(start, corridor.line.s_m, envelope_mps, holds, leads, self.params)
+        near = [one.thing for one in placed if abs(one.s_m - start.s_m) < self.params.look_ahead_m]
+        holds += self.give_way.holds(now_s, corridor, free, self.give_way.locate(near), ahead)
+        holds += crosswalk_holds(corridor, free, near, self.params)
+        delays = self._change_lanes(corridor, start, placed, holds)
+        profile = drive(start, corridor.line.s_m, envelope_mps, holds, leads, self.params)
+        return Decision(self._named_if_stuck(now_s, profile, ahead), delays)
+
+    def _lead(self, one: Occupant) -> Lead:
+        words = WALKER if one.thing.kind is Kind.PEDESTRIAN else LEAD
+        return Lead(one.from_m, one.speed_mps, *words)
+
+    def _change_lanes(
+        self, corridor: Corridor, start: Start, placed: Sequence[Placed], holds: list[Hold]
+    ) -> dict[int, float] | None:
+        """Put off a lane change for which there is no room; where it can't be put off, wait before it."""
+        change = lane_changes.next_change(corridor, start.s_m)
+        if change is None or not lane_changes.must_decide(change, start.s_m, start.speed_mps):
+            return None
+        if lane_changes.is_free(change, corridor, start.s_m, start.speed_mps, placed, self.params):
+            return None
+        delays = lane_changes.put_off(corridor, change, start.s_m, start.speed_mps)
+        if delays is None:
+            holds.append(lane_changes.hold(change))
+        return delays
+
+    def _named_if_stuck(self, now_s: float, profile: Profile, ahead: Sequence[Occupant]) -> Profile:
+        """Standing for long behind something that stands, the way counts as blocked."""
+        stuck = (
+            profile.speed_mps[0] < 0.1
+            and profile.code in (LEAD[0], WALKER[0])
+            and bool(ahead)
+            and ahead[0].stands
+        )
+        if not stuck:
+            self._stuck_since_s = None
+            return profile
+        if self._stuck_since_s is None:
+            self._stuck_since_s = now_s
+        if now_s - self._stuck_since_s < self.params.blocked_after_s:
+            return profile
+        return Profile(profile.time_s, profile.s_m, profile.speed_mps, profile.acceleration_mps2, *BLOCKED)

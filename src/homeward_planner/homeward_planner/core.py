@@ -1,0 +1,309 @@
+"""The planner: a map, a goal, the car and what is around it in; a trajectory, what it does and why, and faults out."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from homeward_runtime.faults import Fault, fault
+
+from homeward_planner.behaviour import BLOCKED, Behaviour, Decision
+from homeward_planner.corridor import Corridor, build
+from homeward_planner.lane_graph import LaneGraph
+from homeward_planner.parameters import PlannerParams
+from homeward_planner.plane import Floats, wrapped
+from homeward_planner.route import START_OUTSIDE_MAP, Refusal, find_route
+from homeward_planner.scene import Ego, Light, Pose, Thing
+from homeward_planner.speed_profile import STEP_S, Profile, Start, envelope
+from homeward_planner.trajectory import Trajectory, WayBack, lay, way_back
+
+NO_POSITION = Refusal("no_localization", "The car does not know where it is yet.")
+NO_MAP = Refusal("no_map", "There is no map.")
+KEPT_M, KEPT_MPS = 1.5, 1.0  # a plan is carried on while the car is this close to it
+WRONG_WAY_RAD = math.radians(100.0)
+STANDING_MPS = 0.05
+INDICATE_M, INDICATE_S = 25.0, 3.0
+
+
+class Mode(enum.IntEnum):
+    """As homeward_interfaces/PlannerState numbers them."""
+
+    IDLE = 0
+    DRIVING = 1
+    WAITING = 2
+    ARRIVED = 3
+    BLOCKED = 4
+
+
+class Indicators(enum.IntEnum):
+    """As homeward_interfaces/VehicleState numbers them."""
+
+    NONE = 0
+    LEFT = 1
+    RIGHT = 2
+    HAZARD = 3
+
+
+@dataclass(frozen=True)
+class PlannerState:
+    """What the planner does and why: a stable code and a sentence; what is left of the way; the limit here (0: unknown)."""
+
+    mode: Mode
+    reason: str = ""
+    text: str = ""
+    distance_remaining_m: float = 0.0
+    time_remaining_s: float = 0.0
+    progress: float = 0.0
+    speed_limit_mps: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class PlannerOutput:
+    """One step's result. No trajectory means: come to a standstill."""
+
+    trajectory: Trajectory | None
+    state: PlannerState
+    indicators: Indicators = Indicators.NONE
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """The corridor under way with its envelope, and the time each of its points takes from the start."""
+
+    corridor: Corridor
+    envelope_mps: Floats
+    time_s: Floats
+
+    @staticmethod
+    def along(corridor: Corridor, params: PlannerParams) -> _Way:
+        limits = envelope(corridor, params)
+        steps = np.diff(corridor.line.s_m) / np.maximum((limits[1:] + limits[:-1]) / 2.0, 0.5)
+        return _Way(corridor, limits, np.concatenate([[0.0], np.cumsum(steps)]))
+
+
+class Planner:
+    """Plans at each `step`. Time is an argument: seconds of one clock that never goes back."""
+
+    def __init__(self, params: PlannerParams, graph: LaneGraph | None = None) -> None:
+        self.params = params
+        self.graph: LaneGraph | None = None
+        self._ego: Ego | None = None
+        self._way: _Way | None = None
+        self._last: tuple[float, Profile] | None = None
+        self._back: WayBack | None = None
+        self._mode = Mode.IDLE
+        self._cancelled = False
+        if graph is not None:
+            self.load(graph)
+
+    def load(self, graph: LaneGraph) -> None:
+        """Take a map. A goal under way is forgotten."""
+        self.graph = graph
+        self.behaviour = Behaviour(graph, self.params)
+        self._end(Mode.IDLE)
+
+    @property
+    def corridor(self) -> Corridor | None:
+        """The way to the goal, while there is one."""
+        return self._way.corridor if self._way is not None else None
+
+    def find_way(self, start: Pose, goal: Pose) -> Corridor | Refusal:
+        """The way from one pose to another, without going there."""
+        if self.graph is None:
+            return NO_MAP
+        route = find_route(self.graph, start, goal)
+        return route if isinstance(route, Refusal) else build(self.graph, route)
+
+    def set_goal(self, goal: Pose) -> Refusal | None:
+        """Go there from where the car is. A refusal says why not, and changes nothing."""
+        if self._ego is None:
+            return NO_POSITION if self.graph is not None else NO_MAP
+        found = self.find_way(self._ego.pose, goal)
+        if isinstance(found, Refusal):
+            return found
+        self._begin(found)
+        return None
+
+    def cancel(self) -> None:
+        """Forget the goal; a car under way comes to a standstill in its lane."""
+        if self._way is not None and self._mode in (Mode.DRIVING, Mode.WAITING, Mode.BLOCKED):
+            self._cancelled = True
+        else:
+            self._end(Mode.IDLE)
+
+    def step(
+        self, now_s: float, ego: Ego | None, things: Sequence[Thing] | None, lights: Sequence[Light]
+    ) -> PlannerOutput:
+        """Plan once. `ego` None: position unknown; `things` None: surroundings unknown. Neither drives."""
+        if self.graph is None:
+            return self._standstill("planner.no_map")
+        if ego is None or not ego.finite:
+            return self._standstill("planner.no_localization")
+        self._ego = ego
+        if self._way is None:
+            return PlannerOutput(None, self._state())
+        if things is None:
+            return self._standstill("planner.no_objects")
+        return self._drive(now_s, ego, [thing for thing in things if thing.finite], lights)
+
+    # under way
+
+    def _drive(self, now_s: float, ego: Ego, things: Sequence[Thing], lights: Sequence[Light]) -> PlannerOutput:
+        assert self._way is not None
+        s_m, left_m, turn_rad = _place(self._way.corridor, ego.pose, self._near_m(now_s))
+        if abs(left_m) > self.params.off_route_m or abs(turn_rad) > WRONG_WAY_RAD:
+            return self._find_again(now_s, ego, things, lights)
+        if self._ended(s_m, ego):
+            return PlannerOutput(None, self._state(s_m))
+        self._back = way_back(self._way.corridor, ego, s_m, left_m, turn_rad, self._back)
+        start = self._start(now_s, s_m, ego)
+        decision = self._decide(now_s, start, things, lights)
+        self._last = (now_s, decision.profile)
+        self._mode = _mode(decision.profile, start.speed_mps, self._way, start.s_m)
+        trajectory = lay(self._way.corridor, decision.profile, self._back, now_s)
+        if not trajectory.finite:
+            return self._standstill("planner.failed", "a number in the trajectory is not finite")
+        faults = (fault("planner.blocked"),) if self._mode is Mode.BLOCKED else ()
+        state = self._state(start.s_m, decision.profile.code, decision.profile.text)
+        return PlannerOutput(trajectory, state, self._indicators(start), faults)
+
+    def _decide(self, now_s: float, start: Start, things: Sequence[Thing], lights: Sequence[Light]) -> Decision:
+        """The decision; with lane changes put off, on the corridor that has them later."""
+        assert self._way is not None and self.graph is not None
+        if self._cancelled:
+            return Decision(_come_to_rest(start, self.params))
+        decision = self.behaviour.decide(
+            now_s, self._way.corridor, self._way.envelope_mps, start, things, lights
+        )
+        if decision.delays is not None:
+            self._way = _Way.along(build(self.graph, self._way.corridor.route, decision.delays), self.params)
+        return decision
+
+    def _near_m(self, now_s: float) -> float | None:
+        """About where the car is along the corridor, from the last plan."""
+        if self._last is None:
+            return None
+        then_s, profile = self._last
+        return float(np.interp(now_s - then_s, profile.time_s, profile.s_m))
+
+    def _start(self, now_s: float, s_m: float, ego: Ego) -> Start:
+        """Where the new profile begins: the last plan carried on, while the car is close to it; else the car itself."""
+        if self._last is not None:
+            then_s, last = self._last
+            age_s = now_s - then_s
+            planned = [float(np.interp(age_s, last.time_s, row)) for row in (last.s_m, last.speed_mps, last.acceleration_mps2)]
+            close = abs(planned[0] - s_m) < KEPT_M and abs(planned[1] - ego.speed_mps) < KEPT_MPS
+            if close and 0.0 <= age_s < 1.0:
+                return Start(*planned)
+        calm = min(max(ego.acceleration_mps2, -self.params.deceleration_hard_mps2), self.params.acceleration_max_mps2)
+        return Start(s_m, max(ego.speed_mps, 0.0), calm if ego.speed_mps > STANDING_MPS else 0.0)
+
+    def _ended(self, s_m: float, ego: Ego) -> bool:
+        """Whether the car stands at the goal, or stands after being called off."""
+        assert self._way is not None
+        if abs(ego.speed_mps) > STANDING_MPS:
+            return False
+        if self._cancelled:
+            self._end(Mode.IDLE)
+            return True
+        if abs(self._way.corridor.goal_m - s_m) < self.params.arrival_m:
+            self._end(Mode.ARRIVED)
+            return True
+        return False
+
+    def _find_again(
+        self, now_s: float, ego: Ego, things: Sequence[Thing], lights: Sequence[Light]
+    ) -> PlannerOutput:
+        """The car has left the corridor: a new way from where it is, or a standstill."""
+        assert self._way is not None
+        found = self.find_way(ego.pose, self._way.corridor.route.goal)
+        if isinstance(found, Refusal):
+            code = "planner.off_road" if found.code == START_OUTSIDE_MAP else "planner.blocked"
+            return self._standstill(code, found.text)
+        self._begin(found)
+        s_m, left_m, _ = _place(found, ego.pose, None)
+        if abs(left_m) > self.params.off_route_m:
+            return self._standstill("planner.off_road", f"{abs(left_m):.1f} m beside the lane")
+        return self._drive(now_s, ego, things, lights)
+
+    def _begin(self, corridor: Corridor) -> None:
+        self._way = _Way.along(corridor, self.params)
+        self._last = self._back = None
+        self._cancelled = False
+        self._mode = Mode.DRIVING
+        self.behaviour.forget()
+
+    def _end(self, mode: Mode) -> None:
+        self._way = self._last = self._back = None
+        self._cancelled = False
+        self._mode = mode
+        if self.graph is not None:
+            self.behaviour.forget()
+
+    # what is told
+
+    def _standstill(self, code: str, detail: str = "") -> PlannerOutput:
+        """No trajectory, and the fault why; the goal is kept."""
+        why = fault(code, detail)
+        self._last = None
+        mode = Mode.BLOCKED if self._way is not None else Mode.IDLE
+        state = PlannerState(mode, code, why.text) if self._way is not None else PlannerState(mode)
+        return PlannerOutput(None, state, faults=(why,))
+
+    def _state(self, s_m: float = 0.0, code: str = "", text: str = "") -> PlannerState:
+        if self._way is None:
+            return PlannerState(self._mode, progress=1.0 if self._mode is Mode.ARRIVED else 0.0)
+        corridor = self._way.corridor
+        rest_m = max(corridor.goal_m - s_m, 0.0)
+        here_s, goal_s = np.interp([s_m, corridor.goal_m], corridor.line.s_m, self._way.time_s)
+        return PlannerState(
+            self._mode,
+            code if self._mode is not Mode.DRIVING else "",
+            text if self._mode is not Mode.DRIVING else "",
+            rest_m,
+            float(max(goal_s - here_s, 0.0)),
+            float(np.clip(1.0 - rest_m / max(corridor.goal_m, 1.0), 0.0, 1.0)),
+            float(corridor.limit_mps[corridor.at(s_m)]),
+        )
+
+    def _indicators(self, start: Start) -> Indicators:
+        """The side of the next turn or lane change, when it is near."""
+        assert self._way is not None and self.graph is not None
+        corridor = self._way.corridor
+        near_m = max(INDICATE_M, INDICATE_S * start.speed_mps)
+        coming = [(change.from_m, change.to_m, change.side) for change in corridor.changes]
+        coming += [(one.from_m, one.to_m, self.graph.lanes[one.lane].turn) for one in corridor.passages]
+        for from_m, to_m, side in sorted(coming):
+            if from_m - near_m < start.s_m < to_m and side in ("left", "right"):
+                return Indicators.LEFT if side == "left" else Indicators.RIGHT
+        return Indicators.NONE
+
+
+def _place(corridor: Corridor, pose: Pose, near_m: float | None) -> tuple[float, float, float]:
+    """Where a pose lies on a corridor: distance, offset to the left, turn; looked for near a known distance if there is one."""
+    part = slice(None) if near_m is None else corridor.line.window(near_m - 20.0, near_m + 20.0)
+    s, left = corridor.line.project(np.array([[pose.x_m, pose.y_m]]), part)
+    heading = float(np.interp(s[0], corridor.line.s_m, corridor.line.heading_rad))
+    return float(s[0]), float(left[0]), wrapped(pose.yaw_rad - heading)
+
+
+def _come_to_rest(start: Start, params: PlannerParams) -> Profile:
+    """Brake comfortably to a standstill."""
+    times = np.arange(round(params.horizon_s / STEP_S) + 1) * STEP_S
+    speed = np.maximum(start.speed_mps - params.deceleration_comfort_mps2 * times, 0.0)
+    way = start.s_m + np.concatenate([[0.0], np.cumsum((speed[1:] + speed[:-1]) / 2.0 * STEP_S)])
+    slowing = np.where(speed > 0.0, -params.deceleration_comfort_mps2, 0.0)
+    return Profile(times, way, speed, slowing, "cancelled", "Stopping: the goal was given up.")
+
+
+def _mode(profile: Profile, speed_mps: float, way: _Way, s_m: float) -> Mode:
+    """DRIVING, unless something holds the car well below the speed it could go."""
+    if profile.code == BLOCKED[0]:
+        return Mode.BLOCKED
+    could_mps = float(np.interp(s_m, way.corridor.line.s_m, way.envelope_mps))
+    held = profile.code not in ("", "goal") and speed_mps < 0.7 * could_mps
+    return Mode.WAITING if held else Mode.DRIVING

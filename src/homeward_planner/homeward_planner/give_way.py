@@ -1,0 +1,263 @@
+"""Who goes first where ways cross: gaps in the traffic that has the right of way, stop signs, keeping junctions clear.
+
+A car waits before a crossing while something that goes first would be on it at the same time. What stands still without
+being in the way is not waited for, and the gap asked for shrinks with the time spent waiting: so nobody waits for ever.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from homeward_planner.corridor import Corridor, Passage, StopLine
+from homeward_planner.lane_graph import ALL_WAY_STOP, LIGHT, STOP_SIGN, Crossing, LaneGraph
+from homeward_planner.occupancy import STANDS_MPS, Occupant
+from homeward_planner.parameters import PlannerParams
+from homeward_planner.scene import Kind, Thing
+from homeward_planner.speed_profile import Hold, Profile
+
+STOP = ("stop_sign", "Stopping at a stop sign.")
+YIELD = ("yield", "Giving way to crossing traffic.")
+TURN = ("all_way_stop", "Waiting for its turn at the stop.")
+KEEP_CLEAR = ("junction_blocked", "Waiting until the junction is clear.")
+UPSTREAM_M = 90.0
+ON_LANE_M, ALONG_RAD = 2.2, math.radians(55.0)
+AT_LINE_M = 3.0
+OVER_LINE_M = 0.8
+NEAR_LINE_M = 12.0
+PATIENCE_S = 5.0
+SHORTEST_GAP_S = 0.7
+SLOW_EXIT_MPS = 1.5
+DEFENSIVE_MPS2 = 4.0
+
+
+@dataclass(frozen=True)
+class OnLanes:
+    """A thing and the lanes it may be on: (lane, how far its centre is along it)."""
+
+    thing: Thing
+    places: tuple[tuple[int, float], ...]
+
+
+@dataclass
+class _Wait:
+    """Since when the car stands at a line, and whether a stop sign there has had its due."""
+
+    since_s: float
+    done: bool = False
+    before_us: set[int] = field(default_factory=set)
+
+
+class GiveWay:
+    """Remembers at which lines the car stands, since when, and who stood there before it."""
+
+    def __init__(self, graph: LaneGraph, params: PlannerParams) -> None:
+        self.graph, self.params = graph, params
+        self._waits: dict[int, _Wait] = {}
+        self._standing: dict[int, float] = {}  # before which way through a junction, since when
+        self._upstream: dict[int, dict[int, float]] = {}
+
+    def forget(self) -> None:
+        """Drop what belongs to a route that ended."""
+        self._waits.clear()
+        self._standing.clear()
+
+    def locate(self, things: Sequence[Thing]) -> list[OnLanes]:
+        """Put cars and two-wheelers on lanes."""
+        return [
+            OnLanes(thing, tuple((place.lane, place.s_m) for place in self.graph.places_near(thing.pose, ON_LANE_M, ALONG_RAD)))
+            for thing in things
+            if thing.kind is not Kind.PEDESTRIAN
+        ]
+
+    def holds(
+        self,
+        now_s: float,
+        corridor: Corridor,
+        free: Profile,
+        traffic: Sequence[OnLanes],
+        ahead: Sequence[Occupant],
+    ) -> list[Hold]:
+        """Where to stop. `free` is how the car would drive if nothing crossed, from its present place."""
+        ego_m, speed_mps = float(free.s_m[0]), float(free.speed_mps[0])
+        found = list(self._signs(now_s, corridor, ego_m, speed_mps, traffic))
+        for passage in corridor.passages:
+            if ego_m - self.params.front_m < passage.to_m and passage.from_m < ego_m + self.params.look_ahead_m:
+                hold = self._before_passage(now_s, corridor, passage, free, traffic, ahead)
+                found += [hold] if hold is not None else []
+        return found
+
+    # signs
+
+    def _signs(
+        self, now_s: float, corridor: Corridor, ego_m: float, speed_mps: float, traffic: Sequence[OnLanes]
+    ) -> Iterator[Hold]:
+        for stop in corridor.stops:
+            bumper_left = stop.at_m - ego_m - self.params.front_m
+            if stop.rule.kind not in (STOP_SIGN, ALL_WAY_STOP) or bumper_left > self.params.look_ahead_m:
+                continue
+            if bumper_left < -OVER_LINE_M:
+                self._waits.pop(stop.rule.id, None)
+                continue
+            wait = self._stand_at(now_s, stop, bumper_left, speed_mps, corridor, traffic)
+            if wait is None or now_s - wait.since_s < self.params.stop_sign_s:
+                yield Hold(self._line_hold_m(stop), *STOP)
+            elif stop.rule.kind == ALL_WAY_STOP and not self._our_turn(now_s, wait, corridor, stop, traffic):
+                yield Hold(self._line_hold_m(stop), *TURN)
+            else:
+                wait.done = True
+
+    def _stand_at(
+        self,
+        now_s: float,
+        stop: StopLine,
+        bumper_left_m: float,
+        speed_mps: float,
+        corridor: Corridor,
+        traffic: Sequence[OnLanes],
+    ) -> _Wait | None:
+        """The wait at a line, begun where the car has come to a standstill close to it."""
+        if stop.rule.id not in self._waits and speed_mps < 0.1 and bumper_left_m < AT_LINE_M:
+            others = {one.thing.id for one in self._at_other_lines(corridor, stop, traffic)}
+            self._waits[stop.rule.id] = _Wait(now_s, before_us=others)
+        return self._waits.get(stop.rule.id)
+
+    def _our_turn(
+        self, now_s: float, wait: _Wait, corridor: Corridor, stop: StopLine, traffic: Sequence[OnLanes]
+    ) -> bool:
+        """At an all-way stop: those who stood before us have gone, or have let their turn pass."""
+        if wait.done or now_s - wait.since_s > self.params.stop_sign_s + PATIENCE_S:
+            return True
+        waiting = {one.thing.id for one in self._at_other_lines(corridor, stop, traffic)}
+        wait.before_us &= waiting
+        return not wait.before_us
+
+    def _at_other_lines(self, corridor: Corridor, stop: StopLine, traffic: Sequence[OnLanes]) -> list[OnLanes]:
+        """Who stands at the end of another lane into the junction behind a line."""
+        passage = next((one for one in corridor.passages if one.from_m > stop.at_m - 2.0), None)
+        if passage is None:
+            return []
+        entries = {before for crossing in passage.crossings for before in self.graph.lanes[crossing.other].predecessors}
+        entries -= corridor.lanes
+        return [
+            one
+            for one in traffic
+            if abs(one.thing.speed_mps) < STANDS_MPS
+            and any(lane in entries and self.graph.lanes[lane].length_m - s < NEAR_LINE_M for lane, s in one.places)
+        ]
+
+    # crossings
+
+    def _before_passage(
+        self,
+        now_s: float,
+        corridor: Corridor,
+        passage: Passage,
+        free: Profile,
+        traffic: Sequence[OnLanes],
+        ahead: Sequence[Occupant],
+    ) -> Hold | None:
+        """The hold before one way through a junction, at its line or, past that, before the first crossing in use."""
+        ego_m = float(free.s_m[0])
+        stop = self._line_of(corridor, passage)
+        line_m = stop.at_m if stop is not None else passage.from_m
+        before_line = line_m + OVER_LINE_M > ego_m + self.params.front_m
+        hold_m = line_m - self.params.front_m - self.params.stop_margin_m
+        if before_line and self._exit_blocked(passage, ego_m, ahead):
+            return Hold(hold_m, *KEEP_CLEAR)
+        if not passage.crossings:
+            return None
+        lit = stop is not None and stop.rule.kind == LIGHT
+        waited_s = self._waited_s(now_s, passage, ego_m, float(free.speed_mps[0]), line_m)
+        busy = [crossing for crossing in passage.crossings if self._busy(crossing, passage, free, traffic, lit, waited_s)]
+        if not busy:
+            return None
+        if before_line:
+            return Hold(hold_m, *YIELD)
+        first_m = passage.from_m + min(crossing.from_m for crossing in busy)
+        if first_m > ego_m + self.params.front_m:
+            return Hold(first_m - self.params.front_m - 0.3, *YIELD)
+        return None  # already on it: clear it
+
+    def _line_of(self, corridor: Corridor, passage: Passage) -> StopLine | None:
+        near = [stop for stop in corridor.stops if passage.from_m - 15.0 < stop.at_m < passage.from_m + 5.0]
+        return max(near, key=lambda stop: stop.rule.kind != LIGHT, default=None)
+
+    def _line_hold_m(self, stop: StopLine) -> float:
+        return stop.at_m - self.params.front_m - self.params.stop_margin_m
+
+    def _waited_s(
+        self, now_s: float, passage: Passage, ego_m: float, speed_mps: float, line_m: float
+    ) -> float:
+        """How long the car stands before a passage already."""
+        if speed_mps < 0.1 and line_m - ego_m - self.params.front_m < NEAR_LINE_M:
+            self._standing.setdefault(passage.lane, now_s)
+        elif ego_m > passage.from_m:
+            self._standing.pop(passage.lane, None)
+        return now_s - self._standing.get(passage.lane, now_s)
+
+    def _exit_blocked(self, passage: Passage, ego_m: float, ahead: Sequence[Occupant]) -> bool:
+        """Whether something slow leaves no room behind the junction (only junctions that others want to cross count)."""
+        if not passage.crossings:
+            return False
+        room_m = passage.to_m + self.params.rear_m + self.params.front_m + self.params.standstill_gap_m
+        return any(
+            one.speed_mps < SLOW_EXIT_MPS and passage.from_m < one.from_m < room_m and one.from_m > ego_m for one in ahead
+        )
+
+    def _busy(
+        self,
+        crossing: Crossing,
+        passage: Passage,
+        free: Profile,
+        traffic: Sequence[OnLanes],
+        lit: bool,
+        waited_s: float,
+    ) -> bool:
+        """Whether something that goes first is on a crossing while the car would be."""
+        enter_s = free.time_at(passage.from_m + crossing.from_m - self.params.front_m)
+        leave_s = free.time_at(passage.from_m + crossing.to_m + self.params.rear_m)
+        if enter_s == math.inf:
+            return False
+        gap_s = max(self.params.gap_s - 0.08 * waited_s, SHORTEST_GAP_S)
+        for one in traffic:
+            way = self._way_to(one, crossing)
+            if way is None:
+                continue
+            if self._conflicts(one.thing, way, crossing, (enter_s, leave_s), gap_s, lit):
+                return True
+        return False
+
+    def _way_to(self, one: OnLanes, crossing: Crossing) -> float | None:
+        """How far a thing's centre is from a crossing on the other lane; None where it doesn't lead there."""
+        upstream = self._upstream.get(crossing.other)
+        if upstream is None:
+            upstream = self._upstream[crossing.other] = self.graph.upstream(crossing.other, UPSTREAM_M)
+        ways = [
+            self.graph.lanes[lane].length_m - s + upstream[lane] + crossing.other_from_m
+            for lane, s in one.places
+            if lane in upstream
+        ]
+        return min(ways, default=None)
+
+    def _conflicts(
+        self, thing: Thing, way_m: float, crossing: Crossing, ours: tuple[float, float], gap_s: float, lit: bool
+    ) -> bool:
+        front, rear = way_m - thing.length_m / 2.0, way_m + thing.length_m / 2.0
+        rear += crossing.other_to_m - crossing.other_from_m
+        if rear < 0.0:
+            return False
+        enter_s, leave_s = ours
+        if front <= 0.0:  # it is on the crossing: wait until it is off, if that is after we come
+            return abs(thing.speed_mps) < STANDS_MPS or rear / thing.speed_mps + SHORTEST_GAP_S > enter_s
+        if thing.speed_mps < STANDS_MPS:
+            return False
+        their_enter, their_leave = front / thing.speed_mps, rear / thing.speed_mps
+        if crossing.waits:
+            return their_enter < leave_s + gap_s and their_leave > enter_s - gap_s
+        overlap = their_enter < leave_s + SHORTEST_GAP_S and their_leave > enter_s - SHORTEST_GAP_S
+        runs_on = front < thing.speed_mps**2 / (2.0 * DEFENSIVE_MPS2)  # it couldn't stop any more
+        if crossing.other_waits or lit:
+            return overlap and runs_on
+        return overlap and (their_enter < enter_s or runs_on)
