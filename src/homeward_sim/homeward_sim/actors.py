@@ -148,10 +148,12 @@ def follow(others: NDArray[np.void], cars: NDArray[np.void], walkers: NDArray[np
             _carry(row, others[row.parent_row])
 
 
+@compiled
 def write_plain(rows: NDArray[np.void], wire: NDArray[np.void]) -> None:
-    """Fill OTHER_ROWs of the state frame from OTHERs."""
-    wire["id"], wire["state"] = rows["id"], 1
-    for name in ("x", "y", "z"):
-        wire[name] = rows[name]
-    for name in ("pitch", "yaw", "roll"):
-        wire[name] = np.degrees(rows[name])
+    """Fill the poses of a state frame's rows from OTHERs or WALKERs."""
+    to_degrees = 180.0 / np.pi
+    for i in range(len(rows)):
+        row, out = rows[i], wire[i]
+        out.id, out.state = row.id, 1
+        out.x, out.y, out.z = row.x, row.y, row.z
+        out.pitch, out.yaw, out.roll = row.pitch * to_degrees, row.yaw * to_degrees, row.roll * to_degrees

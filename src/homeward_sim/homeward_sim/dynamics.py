@@ -86,6 +86,7 @@ CAR = np.dtype(
         ("cruise_y", "f8"),
         ("cruise_z", "f8"),
         ("limit_kmh", "f4"),
+        ("posted_kmh", "f4"),
         ("light_state", "u1"),
         ("at_light", "u1"),
         ("light_id", "u4"),
@@ -330,6 +331,19 @@ def set_velocity(car: NDArray[np.void], world_vx: float, world_vy: float) -> Non
     """Give a car's centre of gravity this velocity in the map's frame, m/s."""
     c, s = cos(car.yaw), sin(car.yaw)
     car.vx, car.vy = c * world_vx + s * world_vy, c * world_vy - s * world_vx
+
+
+@compiled
+def take_controls(cars: NDArray[np.void], places: NDArray[np.int64], controls: NDArray[np.float64]) -> None:
+    """Give the cars in these rows new pedals and wheels: (n, 7) finite numbers, in the order of the protocol's control."""
+    for i in range(len(places)):
+        car = cars[places[i]]
+        car.throttle = min(max(controls[i, 0], 0.0), 1.0)
+        car.steering = min(max(controls[i, 1], -1.0), 1.0)
+        car.brake = min(max(controls[i, 2], 0.0), 1.0)
+        car.hand_brake, car.manual_shift = controls[i, 3] != 0.0, controls[i, 5] != 0.0
+        car.reverse = controls[i, 4] != 0.0 or (controls[i, 5] != 0.0 and controls[i, 6] < 0.0)
+        car.gear = int(min(max(controls[i, 6], -100.0), 100.0))
 
 
 def stopping_distance_m(speed_mps: float, deceleration_mps2: float) -> float:

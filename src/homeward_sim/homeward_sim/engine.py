@@ -181,7 +181,7 @@ def _light_rows(world: World) -> NDArray[np.void]:
             row[name] = value
         row["sign"] = light.signal.signal_id.encode()[:31]
         row["green"], row["yellow"], row["red"] = lights.times_s[index]
-        row["frozen"] = lights.groups[light.group].frozen
+        row["frozen"] = lights.frozen[light.group]
         group = lights.groups[light.group].members
         row["pole"] = group.index(index)
     return rows

@@ -4,6 +4,7 @@ Each cell has a lower and an upper surface, which differ where one road passes o
 is and gets the nearer one. Between roads the terrain runs smoothly from one to the next.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,16 +51,28 @@ class Ground(NamedTuple):
     high_m: NDArray[np.float32]
     label: NDArray[np.uint8]
     limit_kmh: NDArray[np.uint8]
+    advised_kmh: NDArray[np.uint8]
     is_flat: bool
 
 
-def survey(strips: tuple[LaneStrip, ...]) -> Ground:
-    """Paint the lane strips on a grid and fill in the terrain around them."""
+def survey(strips: tuple[LaneStrip, ...], advised_mps: Sequence[NDArray[np.float64]]) -> Ground:
+    """Paint the lane strips on a grid and fill in the terrain around them.
+
+    `advised_mps` has, for each strip, the speed that each of its points allows; where strips overlap, the lowest counts.
+    """
     ground = _blank(strips)
-    for strip in sorted(strips, key=_paint_order):
-        limit_kmh = 0 if strip.in_junction or strip.kind != "driving" else int(min(255, round(strip.limit_mps[0] * 3.6)))
-        _paint(ground, strip.left, strip.right, LABEL_OF_KIND.get(strip.kind, OTHER_GROUND), limit_kmh, strip.limit_mps)
+    for number in sorted(range(len(strips)), key=lambda number: _paint_order(strips[number])):
+        strip = strips[number]
+        is_lane = strip.kind == "driving"
+        posted = strip.limit_mps if is_lane and not strip.in_junction else np.zeros(len(strip.left))
+        advised = advised_mps[number] if is_lane else np.full(len(strip.left), 255.0)
+        label = LABEL_OF_KIND.get(strip.kind, OTHER_GROUND)
+        _paint(ground, strip.left, strip.right, label, _kmh(posted), _kmh(advised))
     return _with_terrain(ground)
+
+
+def _kmh(speeds_mps: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.minimum(np.round(speeds_mps * 3.6), 255).astype(np.int64)
 
 
 def _paint_order(strip: LaneStrip) -> tuple[bool, bool]:
@@ -80,6 +93,7 @@ def _blank(strips: tuple[LaneStrip, ...]) -> Ground:
         np.full(shape, -UNPAINTED, np.float32),
         np.full(shape, TERRAIN, np.uint8),
         np.zeros(shape, np.uint8),
+        np.full(shape, 255, np.uint8),
         bool(np.ptp(points[:, 2]) < FLAT_M),
     )
 
@@ -97,14 +111,13 @@ def _paint(
     left: NDArray[np.float64],
     right: NDArray[np.float64],
     label: int,
-    limited: int,
-    limit_mps: NDArray[np.float64],
+    posted_kmh: NDArray[np.int64],
+    advised_kmh: NDArray[np.int64],
 ) -> None:
     """Mark the cells whose centre lies on the strip, two triangles a step."""
     for i in range(len(left) - 1):
-        limit_kmh = min(255, int(round(limit_mps[i] * 3.6))) if limited > 0 else 0
-        _paint_triangle(ground, left[i], right[i], left[i + 1], label, limit_kmh)
-        _paint_triangle(ground, right[i], right[i + 1], left[i + 1], label, limit_kmh)
+        _paint_triangle(ground, left[i], right[i], left[i + 1], label, posted_kmh[i], advised_kmh[i])
+        _paint_triangle(ground, right[i], right[i + 1], left[i + 1], label, posted_kmh[i], advised_kmh[i])
 
 
 @compiled
@@ -114,7 +127,8 @@ def _paint_triangle(
     b: NDArray[np.float64],
     c: NDArray[np.float64],
     label: int,
-    limit_kmh: int,
+    posted_kmh: int,
+    advised_kmh: int,
 ) -> None:
     rows, columns = ground.low_m.shape
     area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
@@ -137,8 +151,9 @@ def _paint_triangle(
             ground.low_m[row, column] = min(ground.low_m[row, column], z)
             ground.high_m[row, column] = max(ground.high_m[row, column], z)
             ground.label[row, column] = label
-            if limit_kmh > 0:
-                ground.limit_kmh[row, column] = limit_kmh
+            ground.advised_kmh[row, column] = min(ground.advised_kmh[row, column], advised_kmh)
+            if posted_kmh > 0:
+                ground.limit_kmh[row, column] = posted_kmh
 
 
 def _with_terrain(ground: Ground) -> Ground:

@@ -6,7 +6,7 @@ whose lights would send crossing paths off at once is split until none does. Wit
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import cos, sin
+from math import cos, inf, sin
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ from homeward_sim.roads import RoadNetwork, Signal, StopLine
 
 RED, YELLOW, GREEN, OFF, UNKNOWN = 0, 1, 2, 3, 4
 """As `carla.TrafficLightState` numbers them."""
+PHASES = (GREEN, YELLOW, RED)
 GREEN_S, YELLOW_S, ALL_RED_S = 10.0, 3.0, 2.0
+SHORTEST_PHASE_S = 0.1
 PATH_STEP_M, LONGEST_PATH_M = 1.0, 80.0
 CONFLICT_M = 2.0
 """Paths through a junction that come this close to one another can't be green together."""
@@ -59,8 +61,6 @@ class Group:
     turns: list[list[int]]
     turn: int = 0
     phase: int = GREEN
-    elapsed_s: float = 0.0
-    frozen: bool = False
 
     @property
     def members(self) -> list[int]:
@@ -79,7 +79,10 @@ class TrafficLights:
         self.states = np.zeros(len(lights), np.uint8)
         self.since_s = np.zeros(len(lights))
         self.times_s = np.tile(np.array((GREEN_S, YELLOW_S, ALL_RED_S)), (len(lights), 1))
+        self.frozen = np.zeros(len(groups), np.bool_)
         self.changes = 0
+        self._clock_s, self._next_change_s = 0.0, inf
+        self._began_s, self._change_s = np.zeros(len(groups)), np.full(len(groups), inf)
         self.reset()
 
     def reset(self) -> None:
@@ -89,20 +92,18 @@ class TrafficLights:
 
     def reset_group(self, number: int) -> None:
         group = self.groups[number]
-        group.turn, group.phase, group.elapsed_s, group.frozen = 0, GREEN, 0.0, False
+        group.turn, group.phase = 0, GREEN
+        self.frozen[number] = False
         self.since_s[group.members] = 0.0
-        self._show(group)
+        self._begin_phase(number)
         self.changes += 1
 
     def step(self, dt: float) -> None:
         """Let `dt` seconds pass."""
+        self._clock_s += dt
         self.since_s += dt
-        for group in self.groups:
-            if group.frozen:
-                continue
-            group.elapsed_s += dt
-            if group.elapsed_s >= self._phase_s(group) - 1e-9:
-                self._next_phase(group)
+        while self._clock_s >= self._next_change_s - 1e-9:
+            self._next_phase(int(np.argmin(self._change_s)))
 
     def set_state(self, index: int, state: int) -> None:
         """Show this on one light until its group's next change."""
@@ -110,25 +111,43 @@ class TrafficLights:
 
     def set_time(self, index: int, phase: int, seconds: float) -> None:
         """How long a light is to stay green, yellow or red for all; the first light of a turn decides for the turn."""
-        self.times_s[index, (GREEN, YELLOW, RED).index(phase)] = seconds
+        self.times_s[index, PHASES.index(phase)] = seconds
+        self._schedule(self.lights[index].group)
         self.changes += 1
 
     def freeze(self, numbers: Iterable[int], frozen: bool) -> None:
         """Stop or start the clocks of these groups."""
         for number in numbers:
-            self.groups[number].frozen = frozen
+            if frozen and not self.frozen[number]:
+                self._began_s[number] -= self._clock_s  # from now on: minus how long the phase has lasted
+            elif self.frozen[number] and not frozen:
+                self._began_s[number] += self._clock_s
+            self.frozen[number] = frozen
+            self._schedule(number)
         self.changes += 1
 
-    def _phase_s(self, group: Group) -> float:
-        return float(self.times_s[group.turns[group.turn][0], (GREEN, YELLOW, RED).index(group.phase)])
+    def _length_s(self, group: Group) -> float:
+        wanted_s = float(self.times_s[group.turns[group.turn][0], PHASES.index(group.phase)])
+        return max(wanted_s, SHORTEST_PHASE_S)
 
-    def _next_phase(self, group: Group) -> None:
-        group.elapsed_s = 0.0
+    def _begin_phase(self, number: int) -> None:
+        self._began_s[number] = self._clock_s
+        self._schedule(number)
+        self._show(self.groups[number])
+
+    def _schedule(self, number: int) -> None:
+        """Set when a group changes next: never while it is frozen."""
+        length_s = self._length_s(self.groups[number])
+        self._change_s[number] = inf if self.frozen[number] else self._began_s[number] + length_s
+        self._next_change_s = float(self._change_s.min())
+
+    def _next_phase(self, number: int) -> None:
+        group = self.groups[number]
         if group.phase == RED:
             group.turn, group.phase = (group.turn + 1) % len(group.turns), GREEN
         else:
             group.phase = YELLOW if group.phase == GREEN else RED
-        self._show(group)
+        self._begin_phase(number)
 
     def _show(self, group: Group) -> None:
         for number, turn in enumerate(group.turns):

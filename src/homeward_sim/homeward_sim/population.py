@@ -26,8 +26,8 @@ from homeward_sim.actors import (
 from homeward_sim.bodies import all_bodies
 from homeward_sim.catalogue import CarModel
 from homeward_sim.collision import Obstacles, is_free
-from homeward_sim.dynamics import CAR, set_velocity
-from homeward_sim.geometry import Pose, attached
+from homeward_sim.dynamics import CAR, set_velocity, take_controls
+from homeward_sim.geometry import Array, Pose, attached
 from homeward_sim.lights import Light, TrafficLights
 from homeward_sim.spawning import Refused, fill_row, make_actor
 from homeward_sim.walkers import WALKER
@@ -249,6 +249,15 @@ class Population:
         car["reverse"] = reverse or (manual and gear < 0)
         car["manual_shift"] = manual
         car["gear"] = gear
+
+    def drive_all(self, actor_ids: list[int], controls: Array) -> bool:
+        """`drive` for many vehicles at once, from (n, 7) finite numbers; False, and nothing done, where one isn't there."""
+        try:
+            places = [self.cars.place(actor_id) for actor_id in actor_ids]
+        except (KeyError, TypeError):
+            return False
+        take_controls(self.cars.rows, np.array(places, np.int64), controls)
+        return True
 
     def walk(self, actor_id: int, direction: tuple[float, float, float], speed_mps: float, jump: bool) -> None:
         """Tell a walker where to go."""

@@ -16,6 +16,7 @@ from homeward_sim.catalogue import (
     pull_mps2,
 )
 from homeward_sim.geometry import Box, Pose
+from homeward_sim.lights import GREEN
 from homeward_sim.limits import FIRST_LIMIT_KMH
 from homeward_sim.protocol.blueprints import LIBRARY
 
@@ -94,4 +95,5 @@ def _fill_car(actor: Actor, row: Any) -> None:
     row["drag"] = 0.5 * AIR_DENSITY_KGPM3 * DRAG_COEFFICIENT * frontal_m2 / model.mass_kg
     row["steer_limit"], row["steer_rate"] = model.steer_limit_rad, STEER_RATE_RADPS
     row["half_length"], row["half_width"], row["height"] = model.length_m / 2, model.width_m / 2, model.height_m
-    row["physics"], row["gravity"], row["limit_kmh"], row["light_state"] = 1, 1, FIRST_LIMIT_KMH, 2
+    row["physics"], row["gravity"], row["light_state"] = 1, 1, GREEN
+    row["limit_kmh"] = row["posted_kmh"] = FIRST_LIMIT_KMH

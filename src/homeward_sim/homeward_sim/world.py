@@ -15,7 +15,7 @@ from homeward_sim.collision import CONTACT, Obstacles, index_obstacles, resolve
 from homeward_sim.dynamics import step_cars
 from homeward_sim.ground import Ground, cell_at, height_at, survey
 from homeward_sim.lights import TrafficLights, build_lights, govern
-from homeward_sim.limits import note_limits
+from homeward_sim.limits import advise, note_limits
 from homeward_sim.population import Population
 from homeward_sim.roads import RoadNetwork
 from homeward_sim.sensors.build import build_sensor
@@ -43,7 +43,7 @@ class World(Population):
     def load(self, network: RoadNetwork) -> None:
         """Start a new episode on this map: nobody in it but the lights and the spectator."""
         self.network = network
-        self.ground: Ground = survey(network.strips)
+        self.ground: Ground = survey(network.strips, advise(network.strips))
         self.obstacles: Obstacles = index_obstacles(raise_buildings(network, self.ground))
         self.lights: TrafficLights = build_lights(network, lambda x, y, z: height_at(self.ground, x, y, z))
         self.spawn_points = network.spawn_points()

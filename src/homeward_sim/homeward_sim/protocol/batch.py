@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from homeward_sim.engine import Engine
 from homeward_sim.protocol import values
 from homeward_sim.protocol.actor_calls import ActorCalls
@@ -50,10 +52,25 @@ class Batch:
 
     def apply(self, commands: Any, tick: Any = False) -> list[Any]:
         """One answer a command: `[[1, actor id]]`, or `[[0, [why]]]`. `tick` steps a synchronous world afterwards."""
-        answers = [self._answer(command) for command in values.items(commands, "A batch")]
+        answers = self._drive_all(values.items(commands, "A batch"))
+        if answers is None:
+            answers = [self._answer(command) for command in commands]
         if tick is True and self._engine.is_synchronous:
             self._engine.tick()
         return answers
+
+    def _drive_all(self, commands: list[Any]) -> list[Any] | None:
+        """The usual batch, a traffic manager's: a control for each of many cars. None where it is anything else."""
+        try:
+            if any(command[0][0] != DRIVE for command in commands):
+                return None
+            ids = [command[0][1][0] for command in commands]
+            controls = np.array([command[0][1][1] for command in commands], np.float64).reshape(-1, 7)
+        except (TypeError, KeyError, ValueError, IndexError, OverflowError):
+            return None
+        if not np.isfinite(controls).all() or not self._engine.world.drive_all(ids, controls):
+            return None
+        return [[[1, actor_id]] for actor_id in ids]
 
     def _answer(self, command: Any) -> list[Any]:
         try:

@@ -8,7 +8,7 @@ the shape that this call's caller expects.
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -34,8 +34,9 @@ class Method:
     shape: str
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
+    """One call of a client."""
+
     number: int
     name: str
     wants_answer: bool
