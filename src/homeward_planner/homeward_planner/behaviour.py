@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from homeward_planner import lane_changes
 from homeward_planner.corridor import Corridor
-from homeward_planner.give_way import GiveWay
+from homeward_planner.give_way import GiveWay, Ours
 from homeward_planner.lane_graph import LaneGraph
 from homeward_planner.occupancy import Occupant, Placed, occupants, place
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.plane import Floats
 from homeward_planner.scene import Kind, Light, Thing
 from homeward_planner.signals import Signals
-from homeward_planner.speed_profile import Hold, Lead, Profile, Start, drive
+from homeward_planner.speed_profile import Hold, Lead, Profile, Start, dash, drive
 from homeward_planner.walkers import crosswalk_holds
 
 GOAL = ("goal", "Arriving.")
@@ -62,7 +62,8 @@ class Behaviour:
         holds = [Hold(corridor.goal_m, *GOAL), *self.signals.holds(now_s, corridor, start.s_m, start.speed_mps)]
         free = drive(start, corridor.line.s_m, envelope_mps, holds, leads, self.params)
         near = [one.thing for one in placed if abs(one.s_m - start.s_m) < self.params.look_ahead_m]
-        holds += self.give_way.holds(now_s, corridor, free, self.give_way.locate(near), ahead)
+        ours = Ours(free, dash(start, corridor.line.s_m, envelope_mps, self.params))
+        holds += self.give_way.holds(now_s, corridor, ours, self.give_way.locate(near), ahead)
         holds += crosswalk_holds(corridor, free, near, self.params)
         delays = self._change_lanes(corridor, start, placed, holds)
         profile = drive(start, corridor.line.s_m, envelope_mps, holds, leads, self.params)

@@ -15,7 +15,7 @@ from homeward_planner.lane_graph import ALL_WAY_STOP, LIGHT, STOP_SIGN, Crossing
 from homeward_planner.occupancy import STANDS_MPS, Occupant
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.scene import Kind, Thing
-from homeward_planner.speed_profile import Hold, Profile
+from homeward_planner.speed_profile import Dash, Hold, Profile
 
 STOP = ("stop_sign", "Stopping at a stop sign.")
 YIELD = ("yield", "Giving way to crossing traffic.")
@@ -30,6 +30,11 @@ PATIENCE_S = 5.0
 SHORTEST_GAP_S = 0.7
 SLOW_EXIT_MPS = 1.5
 DEFENSIVE_MPS2 = 4.0
+THEIR_ACCELERATION_MPS2 = 1.2
+OVER_LIMIT = 1.1
+LATE_BRAKING_MPS2 = 3.0
+BEFORE_CROSSING_M = 0.5
+SHRINKING = 0.08  # of the gap asked for, a second waited
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,30 @@ class OnLanes:
 
     thing: Thing
     places: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Ours:
+    """How the car goes on: as it will if nothing crosses, and as soon as it could."""
+
+    free: Profile
+    soonest: Dash
+
+    @property
+    def at_m(self) -> float:
+        """Where the rear axle is."""
+        return float(self.free.s_m[0])
+
+    @property
+    def speed_mps(self) -> float:
+        """How fast it is."""
+        return float(self.free.speed_mps[0])
+
+    def between(self, enter_m: float, leave_m: float) -> tuple[float, float]:
+        """From when to when it could be on a stretch."""
+        leave_s = self.free.time_at(leave_m)
+        soonest = self.soonest.time_at(leave_m)
+        return self.soonest.time_at(enter_m), soonest if leave_s == math.inf else max(leave_s, soonest)
 
 
 @dataclass
@@ -75,32 +104,31 @@ class GiveWay:
         self,
         now_s: float,
         corridor: Corridor,
-        free: Profile,
+        ours: Ours,
         traffic: Sequence[OnLanes],
         ahead: Sequence[Occupant],
     ) -> list[Hold]:
-        """Where to stop. `free` is how the car would drive if nothing crossed, from its present place."""
-        ego_m, speed_mps = float(free.s_m[0]), float(free.speed_mps[0])
-        found = list(self._signs(now_s, corridor, ego_m, speed_mps, traffic))
+        """Where to stop."""
+        found = list(self._signs(now_s, corridor, ours, traffic))
         for passage in corridor.passages:
-            if ego_m - self.params.front_m < passage.to_m and passage.from_m < ego_m + self.params.look_ahead_m:
-                hold = self._before_passage(now_s, corridor, passage, free, traffic, ahead)
+            if ours.at_m - self.params.rear_m < passage.to_m and passage.from_m < ours.at_m + self.params.look_ahead_m:
+                hold = self._before_passage(now_s, corridor, passage, ours, traffic, ahead)
                 found += [hold] if hold is not None else []
         return found
 
     # signs
 
     def _signs(
-        self, now_s: float, corridor: Corridor, ego_m: float, speed_mps: float, traffic: Sequence[OnLanes]
+        self, now_s: float, corridor: Corridor, ours: Ours, traffic: Sequence[OnLanes]
     ) -> Iterator[Hold]:
         for stop in corridor.stops:
-            bumper_left = stop.at_m - ego_m - self.params.front_m
+            bumper_left = stop.at_m - ours.at_m - self.params.front_m
             if stop.rule.kind not in (STOP_SIGN, ALL_WAY_STOP) or bumper_left > self.params.look_ahead_m:
                 continue
             if bumper_left < -OVER_LINE_M:
                 self._waits.pop(stop.rule.id, None)
                 continue
-            wait = self._stand_at(now_s, stop, bumper_left, speed_mps, corridor, traffic)
+            wait = self._stand_at(now_s, stop, bumper_left, ours.speed_mps, corridor, traffic)
             if wait is None or now_s - wait.since_s < self.params.stop_sign_s:
                 yield Hold(self._line_hold_m(stop), *STOP)
             elif stop.rule.kind == ALL_WAY_STOP and not self._our_turn(now_s, wait, corridor, stop, traffic):
@@ -154,31 +182,29 @@ class GiveWay:
         now_s: float,
         corridor: Corridor,
         passage: Passage,
-        free: Profile,
+        ours: Ours,
         traffic: Sequence[OnLanes],
         ahead: Sequence[Occupant],
     ) -> Hold | None:
         """The hold before one way through a junction, at its line or, past that, before the first crossing in use."""
-        ego_m = float(free.s_m[0])
+        bumper_m = ours.at_m + self.params.front_m
         stop = self._line_of(corridor, passage)
         line_m = stop.at_m if stop is not None else passage.from_m
-        before_line = line_m + OVER_LINE_M > ego_m + self.params.front_m
+        before_line = line_m + OVER_LINE_M > bumper_m
         hold_m = line_m - self.params.front_m - self.params.stop_margin_m
-        if before_line and self._exit_blocked(passage, ego_m, ahead):
+        if before_line and self._exit_blocked(passage, ours.at_m, ahead):
             return Hold(hold_m, *KEEP_CLEAR)
-        if not passage.crossings:
-            return None
         lit = stop is not None and stop.rule.kind == LIGHT
-        waited_s = self._waited_s(now_s, passage, ego_m, float(free.speed_mps[0]), line_m)
-        busy = [crossing for crossing in passage.crossings if self._busy(crossing, passage, free, traffic, lit, waited_s)]
+        waited_s = self._waited_s(now_s, passage, ours, line_m)
+        busy = [one for one in passage.crossings if self._busy(one, passage, ours, traffic, lit, waited_s)]
         if not busy:
             return None
         if before_line:
             return Hold(hold_m, *YIELD)
-        first_m = passage.from_m + min(crossing.from_m for crossing in busy)
-        if first_m > ego_m + self.params.front_m:
-            return Hold(first_m - self.params.front_m - 0.3, *YIELD)
-        return None  # already on it: clear it
+        room_m = passage.from_m + min(crossing.from_m for crossing in busy) - bumper_m - BEFORE_CROSSING_M
+        if room_m > 0.0 and ours.speed_mps**2 < 2.0 * LATE_BRAKING_MPS2 * room_m:
+            return Hold(ours.at_m + room_m, *YIELD)
+        return None  # it is on the crossing, or as good as: clear it
 
     def _line_of(self, corridor: Corridor, passage: Passage) -> StopLine | None:
         near = [stop for stop in corridor.stops if passage.from_m - 15.0 < stop.at_m < passage.from_m + 5.0]
@@ -187,13 +213,11 @@ class GiveWay:
     def _line_hold_m(self, stop: StopLine) -> float:
         return stop.at_m - self.params.front_m - self.params.stop_margin_m
 
-    def _waited_s(
-        self, now_s: float, passage: Passage, ego_m: float, speed_mps: float, line_m: float
-    ) -> float:
+    def _waited_s(self, now_s: float, passage: Passage, ours: Ours, line_m: float) -> float:
         """How long the car stands before a passage already."""
-        if speed_mps < 0.1 and line_m - ego_m - self.params.front_m < NEAR_LINE_M:
+        if ours.speed_mps < 0.1 and line_m - ours.at_m - self.params.front_m < NEAR_LINE_M:
             self._standing.setdefault(passage.lane, now_s)
-        elif ego_m > passage.from_m:
+        elif ours.at_m > passage.from_m:
             self._standing.pop(passage.lane, None)
         return now_s - self._standing.get(passage.lane, now_s)
 
@@ -207,25 +231,16 @@ class GiveWay:
         )
 
     def _busy(
-        self,
-        crossing: Crossing,
-        passage: Passage,
-        free: Profile,
-        traffic: Sequence[OnLanes],
-        lit: bool,
-        waited_s: float,
+        self, crossing: Crossing, passage: Passage, ours: Ours, traffic: Sequence[OnLanes], lit: bool, waited_s: float
     ) -> bool:
         """Whether something that goes first is on a crossing while the car would be."""
-        enter_s = free.time_at(passage.from_m + crossing.from_m - self.params.front_m)
-        leave_s = free.time_at(passage.from_m + crossing.to_m + self.params.rear_m)
-        if enter_s == math.inf:
-            return False
-        gap_s = max(self.params.gap_s - 0.08 * waited_s, SHORTEST_GAP_S)
+        when = ours.between(
+            passage.from_m + crossing.from_m - self.params.front_m, passage.from_m + crossing.to_m + self.params.rear_m
+        )
+        gap_s = max(self.params.gap_s - SHRINKING * waited_s, SHORTEST_GAP_S)
         for one in traffic:
-            way = self._way_to(one, crossing)
-            if way is None:
-                continue
-            if self._conflicts(one.thing, way, crossing, (enter_s, leave_s), gap_s, lit):
+            way_m = self._way_to(one, crossing)
+            if way_m is not None and self._conflicts(one.thing, way_m, crossing, when, gap_s, lit):
                 return True
         return False
 
@@ -244,20 +259,33 @@ class GiveWay:
     def _conflicts(
         self, thing: Thing, way_m: float, crossing: Crossing, ours: tuple[float, float], gap_s: float, lit: bool
     ) -> bool:
-        front, rear = way_m - thing.length_m / 2.0, way_m + thing.length_m / 2.0
-        rear += crossing.other_to_m - crossing.other_from_m
+        """Whether a thing that far from a crossing keeps the car, there between two times, from going."""
+        front = way_m - thing.length_m / 2.0
+        rear = way_m + thing.length_m / 2.0 + crossing.other_to_m - crossing.other_from_m
+        enter_s, leave_s = ours
         if rear < 0.0:
             return False
-        enter_s, leave_s = ours
         if front <= 0.0:  # it is on the crossing: wait until it is off, if that is after we come
-            return abs(thing.speed_mps) < STANDS_MPS or rear / thing.speed_mps + SHORTEST_GAP_S > enter_s
+            return abs(thing.speed_mps) < STANDS_MPS or rear / abs(thing.speed_mps) + SHORTEST_GAP_S > enter_s
         if thing.speed_mps < STANDS_MPS:
             return False
-        their_enter, their_leave = front / thing.speed_mps, rear / thing.speed_mps
+        limit_mps = self.graph.lanes[crossing.other].speed_limit_mps * OVER_LIMIT
+        soonest_s, latest_s = _soonest_s(front, thing.speed_mps, limit_mps), rear / thing.speed_mps
         if crossing.waits:
-            return their_enter < leave_s + gap_s and their_leave > enter_s - gap_s
-        overlap = their_enter < leave_s + SHORTEST_GAP_S and their_leave > enter_s - SHORTEST_GAP_S
+            return soonest_s < leave_s + gap_s and latest_s > enter_s - gap_s
+        overlap = soonest_s < leave_s + SHORTEST_GAP_S and latest_s > enter_s - SHORTEST_GAP_S
         runs_on = front < thing.speed_mps**2 / (2.0 * DEFENSIVE_MPS2)  # it couldn't stop any more
         if crossing.other_waits or lit:
             return overlap and runs_on
-        return overlap and (their_enter < enter_s or runs_on)
+        return overlap and (soonest_s < enter_s or runs_on)
+
+
+def _soonest_s(way_m: float, speed_mps: float, limit_mps: float) -> float:
+    """How soon a car could be that far on if it sped up to the limit."""
+    top = max(limit_mps, speed_mps)
+    rising_s = (top - speed_mps) / THEIR_ACCELERATION_MPS2
+    rising_m = (speed_mps + top) / 2.0 * rising_s
+    if way_m >= rising_m:
+        return rising_s + (way_m - rising_m) / top
+    gained = math.sqrt(speed_mps**2 + 2.0 * THEIR_ACCELERATION_MPS2 * way_m)
+    return (gained - speed_mps) / THEIR_ACCELERATION_MPS2

@@ -1,0 +1,218 @@
+"""Planner shell: moves data between ROS and the core, and serves Nav2's actions. It decides nothing."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from homeward_interfaces.msg import Outcome, Place, Places
+from homeward_interfaces.srv import DriveTo
+from homeward_runtime import ledger, rclpy_host
+from homeward_runtime.car_node import CarNode, Run, message_class, seconds_of
+from homeward_runtime.faults import Severity, fault
+from homeward_runtime.files import find, read_text
+from homeward_runtime.params import param
+from homeward_runtime.places import find_place, read_places
+from std_srvs.srv import Trigger
+
+from homeward_planner import convert, lanelet_map
+from homeward_planner.core import Planner
+from homeward_planner.map_origin import MapError
+from homeward_planner.navigation import PATH_CODES, PATH_UNKNOWN, TF_ERROR, UNKNOWN, Ending, How, Navigation
+from homeward_planner.parameters import PlannerParams
+from homeward_planner.route import Refusal
+from homeward_planner.scene import Pose
+
+FEEDBACK_EVERY = 5  # ticks
+POSITION_TIMEOUT_S = 0.3
+NAVIGATION_CODES = {"no_localization": TF_ERROR}
+
+
+@dataclass(frozen=True)
+class PlannerNodeParams(PlannerParams):
+    """The planner's parameters, and its files."""
+
+    map_file: str = param("", "the Lanelet2 map (.osm), with its origin beside it")
+    places_file: str = param("", "places.yaml of the map; empty for none")
+
+
+class PlannerNode(CarNode):
+    """Objects, lights and the car's position in; a trajectory and what the planner does out."""
+
+    name = "planner"
+
+    def configure(self) -> None:
+        self.params = self.load_params(PlannerNodeParams)
+        self.graph = self.load_map(self.params.map_file)
+        self.planner = Planner(self.params, self.graph)
+        self.navigation = Navigation(self.planner.set_goal, self.planner.cancel)
+        self.localization: Any = None
+        self.objects: Any = None
+        self.lights: list[Any] = []
+        self.shown: Any = None
+        self.ticks = 0
+        self.trajectory, self.state = self.publish_to(ledger.TRAJECTORY), self.publish_to(ledger.PLANNER_STATE)
+        self.route = self.publish_to(ledger.ROUTE)
+        self.show_map()
+        self.subscribe_to(ledger.LOCALIZATION, self.on_localization)
+        self.subscribe_to(ledger.OBJECTS, self.on_objects)
+        self.subscribe_to(ledger.TRAFFIC_LIGHTS, self.on_lights)
+        self.subscribe_to(ledger.GOAL_POSE, self.on_goal_pose)
+        self.serve(ledger.DRIVE_TO, self.on_drive_to)
+        self.serve(ledger.CANCEL_DRIVE, self.on_cancel)
+        self.serve_action(ledger.NAVIGATE, lambda run: self.on_navigate(run, [run.goal.pose]))
+        self.serve_action(ledger.NAVIGATE_THROUGH, lambda run: self.on_navigate(run, list(run.goal.poses)))
+        self.serve_action(ledger.COMPUTE_PATH, self.on_compute_path)
+        self.run_every(self.params.period_s, self.on_tick)
+
+    def load_map(self, name: str) -> Any:
+        try:
+            return lanelet_map.load(find(name, "maps"))
+        except MapError as error:
+            raise RuntimeError(f"the map {name}: {error}") from error
+
+    def show_map(self) -> None:
+        text = read_text(self.params.places_file, "maps") if self.params.places_file else ""
+        self.places = read_places(text)
+        rows = [Place(name=one.name, label=one.label, kind=one.kind, x_m=one.x_m, y_m=one.y_m, yaw_rad=one.yaw_rad)
+                for one in self.places]  # fmt: skip
+        self.publish_to(ledger.PLACES).publish(Places(places=rows))
+        self.publish_to(ledger.LANE_MAP).publish(convert.lane_map_message(self.graph))
+        self.publish_to(ledger.MARKERS).publish(convert.marker_array(self.graph))
+        self.route.publish(convert.path_message(None, self.stamp()))
+
+    # what comes in
+    def on_localization(self, message: Any) -> None:
+        self.localization = message
+
+    def on_objects(self, message: Any) -> None:
+        self.objects = message
+
+    def on_lights(self, message: Any) -> None:
+        self.lights = convert.lights_from_message(message)
+
+    def ego(self, now_s: float) -> Any:
+        seen = self.localization
+        if seen is None or now_s - seconds_of(seen.header.stamp) > POSITION_TIMEOUT_S:
+            return None
+        return convert.ego_from_message(seen)
+
+    def things(self, now_s: float) -> Any:
+        seen = self.objects
+        if seen is None or now_s - seconds_of(seen.header.stamp) > self.params.objects_timeout_s:
+            return None
+        return convert.things_from_message(seen)
+
+    def on_tick(self) -> None:
+        now_s, began_ns = self.now_s(), self.monotonic_ns()
+        output = self.planner.step(now_s, self.ego(now_s), self.things(now_s), self.lights)
+        seen = self.objects
+        sensor_stamp, receipt_ns = (seen.header.stamp, seen.sensor_receipt_ns) if seen is not None else (Time(), 0)
+        self.trajectory.publish(convert.trajectory_message(output, round(now_s * 1e9), sensor_stamp, receipt_ns))
+        self.finish(self.navigation.tick(output.state))
+        self.state.publish(convert.state_message(output.state, self.navigation.name, self.stamp()))
+        self.show_route()
+        self.give_feedback(output.state, now_s)
+        took_s = (self.monotonic_ns() - began_ns) * 1e-9
+        slow = [fault("planner.slow", f"{took_s:.2f} s")] if took_s > 2 * self.params.period_s else []
+        self.report([*output.faults, *slow])
+
+    def show_route(self) -> None:
+        corridor = self.planner.corridor
+        if (corridor.route if corridor is not None else None) is not self.shown:
+            self.shown = corridor.route if corridor is not None else None
+            self.route.publish(convert.path_message(corridor, self.stamp()))
+
+    # goals
+    def begin(self, ticket: Any, poses: list[Pose], name: str) -> Refusal | None:
+        refusal, endings = self.navigation.begin(ticket, poses, name, self.now_s())
+        self.finish(endings)
+        return refusal
+
+    def on_goal_pose(self, message: Any) -> None:
+        try:
+            refusal = self.begin(None, [convert.pose_from_message(message)], "")
+        except ValueError as error:
+            refusal = Refusal("not_finite", str(error))
+        if refusal is not None:
+            self.log(f"goal_pose was refused: {refusal.text}", Severity.WARNING)
+
+    def on_drive_to(self, request: Any) -> Any:
+        place = find_place(self.places, request.place)
+        if place is None:
+            names = ", ".join(one.label for one in self.places) or "none"
+            outcome = Outcome(outcome=Outcome.REFUSED, reason="unknown_place",
+                              text=f"There is no place '{request.place}'. There are: {names}.")  # fmt: skip
+        else:
+            refusal = self.begin(None, [Pose(place.x_m, place.y_m, place.yaw_rad)], place.label)
+            outcome = Outcome(outcome=Outcome.DONE) if refusal is None else Outcome(
+                outcome=Outcome.REFUSED, reason=refusal.code, text=refusal.text)  # fmt: skip
+        return DriveTo.Response(outcome=outcome)
+
+    def on_cancel(self, request: Any) -> Any:
+        under_way = self.navigation.trip is not None
+        self.navigation.cancel()
+        return Trigger.Response(success=under_way, message="" if under_way else "There is no goal.")
+
+    def on_navigate(self, run: Run, stamped: list[Any]) -> None:
+        try:
+            refusal = self.begin(run, [convert.pose_from_message(one) for one in stamped], "")
+        except ValueError as error:
+            refusal = Refusal("not_finite", str(error))
+        if refusal is not None:
+            self.finish([Ending(run, How.ABORT, NAVIGATION_CODES.get(refusal.code, UNKNOWN), refusal.text)])
+
+    def finish(self, endings: list[Ending]) -> None:
+        for ending in endings:
+            through = hasattr(ending.ticket.goal, "poses")
+            kind = ledger.NAVIGATE_THROUGH if through else ledger.NAVIGATE
+            result = message_class(kind.type).Result(error_code=ending.code, error_msg=ending.text)
+            ending.ticket.finish(ending.how.value, result)
+
+    def give_feedback(self, state: Any, now_s: float) -> None:
+        trip, self.ticks = self.navigation.trip, self.ticks + 1
+        if trip is None or trip.ticket is None:
+            return
+        if trip.ticket.cancel_requested and not trip.cancelling:
+            self.navigation.cancel(trip.ticket)
+        if self.ticks % FEEDBACK_EVERY or self.localization is None:
+            return
+        through = hasattr(trip.ticket.goal, "poses")
+        feedback = message_class((ledger.NAVIGATE_THROUGH if through else ledger.NAVIGATE).type).Feedback()
+        seen = self.localization
+        feedback.current_pose = convert.pose_message(seen.x_m, seen.y_m, seen.yaw_rad, seen.header.stamp)
+        feedback.navigation_time = convert.duration_message(now_s - trip.began_s)
+        feedback.estimated_time_remaining = convert.duration_message(state.time_remaining_s)
+        feedback.distance_remaining = state.distance_remaining_m
+        if through:
+            feedback.number_of_poses_remaining = len(trip.poses)
+        trip.ticket.feedback(feedback)
+
+    def on_compute_path(self, run: Run) -> None:
+        result = message_class(ledger.COMPUTE_PATH.type).Result()
+        began_ns = self.monotonic_ns()
+        try:
+            found = self.find_path(run.goal)
+        except ValueError as error:
+            found = Refusal("not_finite", str(error))
+        if isinstance(found, Refusal):
+            result.error_code, result.error_msg = PATH_CODES.get(found.code, PATH_UNKNOWN), found.text
+        else:
+            result.path = convert.path_message(found, self.stamp())
+        result.planning_time = convert.duration_message((self.monotonic_ns() - began_ns) * 1e-9)
+        run.finish("abort" if isinstance(found, Refusal) else "succeed", result)
+
+    def find_path(self, goal: Any) -> Any:
+        target = convert.pose_from_message(goal.goal)
+        if goal.use_start:
+            return self.planner.find_way(convert.pose_from_message(goal.start), target)
+        ego = self.ego(self.now_s())
+        if ego is None:
+            return Refusal("no_localization", "The car does not know where it is yet.")
+        return self.planner.find_way(ego.pose, target)
+
+
+def main() -> None:
+    sys.exit(rclpy_host.main(PlannerNode))
