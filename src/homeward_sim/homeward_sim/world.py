@@ -101,9 +101,6 @@ class World(Population):
     def other_rows(self) -> NDArray[np.void]:
         return self.others.rows
 
-    def light_flags(self, actor_id: int) -> int:
-        return self.actors[actor_id].light_flags
-
     def ground_z(self, x_m: float, y_m: float, about_z_m: float) -> float:
         """The ground's height at a place; where roads cross above one another, of the one nearest to `about_z_m`."""
         return float(height_at(self.ground, x_m, y_m, about_z_m))

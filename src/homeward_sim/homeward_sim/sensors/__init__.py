@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from homeward_sim.actors import Actor
 from homeward_sim.collision import Obstacles
 from homeward_sim.geometry import Pose
 from homeward_sim.ground import Ground
@@ -20,6 +21,7 @@ class View(Protocol):
     obstacles: Obstacles
     lights: TrafficLights
     contacts: NDArray[np.void]
+    actors: dict[int, Actor]
     frame: int
     elapsed_s: float
     episode: int
@@ -36,8 +38,6 @@ class View(Protocol):
     def pose(self, actor_id: int) -> Pose: ...
 
     def wire_actor(self, actor_id: int) -> list[Any]: ...
-
-    def light_flags(self, actor_id: int) -> int: ...
 
 
 class Sensor(Protocol):
