@@ -144,13 +144,18 @@ def side_of(lane: Lane, side: float) -> Floats:
 
 def map_lines(graph: LaneGraph) -> list[tuple[int, Floats]]:
     """What to draw: kinds of LaneMap with points (n, 2)."""
-    lines: list[tuple[int, Floats]] = []
+    lines: list[tuple[int, Floats]] = [(LaneMap.SURFACE, surface_of(lane)) for lane in graph.lanes]
     for lane in graph.lanes:
         if not lane.in_junction:
             lines.append((LaneMap.LEFT_BOUND, _thinned(side_of(lane, 1.0))))
             lines.append((LaneMap.RIGHT_BOUND, _thinned(side_of(lane, -1.0))))
         lines += [(LaneMap.STOP_LINE, rule.line_m) for rule in lane.rules if rule.line_m is not None]
     return lines + [(LaneMap.CROSSWALK, walk.outline_m[:, :2]) for walk in graph.crosswalks]
+
+
+def surface_of(lane: Lane) -> Floats:
+    """(n, 2) a lane's outline: along its left edge and back along its right one."""
+    return np.vstack([_thinned(side_of(lane, 1.0)), _thinned(side_of(lane, -1.0))[::-1]])
 
 
 def _thinned(points: Floats) -> Floats:

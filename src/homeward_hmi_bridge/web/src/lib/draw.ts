@@ -19,7 +19,8 @@ export interface Camera {
   ahead: number; // where the car is from the top, 0-1 of the height
 }
 
-const COLOURS = ['#55637a', '#55637a', '#d7dde7', '#6d7b91', '#222b39'];
+const COLOURS = ['#4a566b', '#4a566b', '#d7dde7', '#6d7b91', '#222b39', '#1d2531'];
+const STOP_LINE = 2, CROSSWALK = 3, BUILDING = 4; // homeward_interfaces/LaneMap
 const LIGHT_COLOURS = ['#5b6779', '#f0635a', '#f0b24b', '#4cc2a0', '#39424f'];
 const CAR = { length: 4.7, width: 1.9, rear: 0.95 };
 
@@ -61,14 +62,16 @@ function trace(context: CanvasRenderingContext2D, points: Float32Array): void {
 function drawLines(context: CanvasRenderingContext2D, lines: Line[], metresPerPixel: number): void {
   for (const line of lines) {
     trace(context, line.points);
-    if (line.kind >= 3) {
+    const colour = COLOURS[line.kind] ?? COLOURS[0]!;
+    if (line.kind >= CROSSWALK) {
       context.closePath();
-      context.fillStyle = line.kind === 4 ? COLOURS[4]! : '#3a475b55';
+      context.fillStyle = line.kind === CROSSWALK ? '#6d7b9155' : colour;
       context.fill();
     }
-    context.strokeStyle = COLOURS[line.kind] ?? COLOURS[0]!;
-    context.lineWidth = (line.kind === 2 ? 2.2 : 1.2) * metresPerPixel;
-    if (line.kind !== 4) context.stroke();
+    if (line.kind >= BUILDING) continue; // surfaces and houses have no outline
+    context.strokeStyle = colour;
+    context.lineWidth = (line.kind === STOP_LINE ? 2.4 : 1.2) * metresPerPixel;
+    context.stroke();
   }
 }
 
