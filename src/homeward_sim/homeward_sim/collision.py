@@ -212,27 +212,29 @@ def resolve(bodies: NDArray[np.void], obstacles: Obstacles, contacts: NDArray[np
 
 
 @compiled
-def _cell_members(obstacles: Obstacles, x: float, y: float) -> tuple[int, int]:
-    column = int(floor((x - obstacles.x0_m) / GRID_CELL_M))
-    row = int(floor((y - obstacles.y0_m) / GRID_CELL_M))
-    cell = row * obstacles.columns + column
-    if column < 0 or column >= obstacles.columns or row < 0 or cell + 1 >= len(obstacles.starts):
-        return 0, 0
-    return obstacles.starts[cell], obstacles.starts[cell + 1]
+def _cells(obstacles: Obstacles, body: NDArray[np.void]) -> tuple[int, int, int, int]:
+    """First and last row, first and last column of the cells that a body's surrounding circle reaches."""
+    reach = hypot(body.half_length, body.half_width)
+    rows = (len(obstacles.starts) - 1) // obstacles.columns
+    first_row = max(0, int(floor((body.y - reach - obstacles.y0_m) / GRID_CELL_M)))
+    last_row = min(rows - 1, int(floor((body.y + reach - obstacles.y0_m) / GRID_CELL_M)))
+    first_column = max(0, int(floor((body.x - reach - obstacles.x0_m) / GRID_CELL_M)))
+    last_column = min(obstacles.columns - 1, int(floor((body.x + reach - obstacles.x0_m) / GRID_CELL_M)))
+    return first_row, last_row, first_column, last_column
 
 
 @compiled
 def _resolve_obstacles(a: NDArray[np.void], obstacles: Obstacles, contacts: NDArray[np.void], count: int) -> int:
-    c, s = cos(a.yaw), sin(a.yaw)
-    for end in range(3):
-        ahead = (end - 1) * a.half_length
-        first, last = _cell_members(obstacles, a.x + c * ahead, a.y + s * ahead)
-        for k in range(first, last):
-            b = obstacles.boxes[obstacles.members[k]]
-            if touching(a, b):
-                hit, jx, jy = collide(a, b)
-                if hit:
-                    count = _record(contacts, count, a.id, 0, jx, jy)
+    first_row, last_row, first_column, last_column = _cells(obstacles, a)
+    for row in range(first_row, last_row + 1):
+        for column in range(first_column, last_column + 1):
+            cell = row * obstacles.columns + column
+            for k in range(obstacles.starts[cell], obstacles.starts[cell + 1]):
+                b = obstacles.boxes[obstacles.members[k]]
+                if touching(a, b):
+                    hit, jx, jy = collide(a, b)
+                    if hit:
+                        count = _record(contacts, count, a.id, 0, jx, jy)
     return count
 
 
@@ -242,11 +244,11 @@ def is_free(candidate: NDArray[np.void], bodies: NDArray[np.void], obstacles: Ob
     for i in range(len(bodies)):
         if touching(candidate, bodies[i]):
             return False
-    for end in range(3):
-        ahead = (end - 1) * candidate.half_length
-        x, y = candidate.x + cos(candidate.yaw) * ahead, candidate.y + sin(candidate.yaw) * ahead
-        first, last = _cell_members(obstacles, x, y)
-        for k in range(first, last):
-            if touching(candidate, obstacles.boxes[obstacles.members[k]]):
-                return False
+    first_row, last_row, first_column, last_column = _cells(obstacles, candidate)
+    for row in range(first_row, last_row + 1):
+        for column in range(first_column, last_column + 1):
+            cell = row * obstacles.columns + column
+            for k in range(obstacles.starts[cell], obstacles.starts[cell + 1]):
+                if touching(candidate, obstacles.boxes[obstacles.members[k]]):
+                    return False
     return True

@@ -15,7 +15,7 @@ from collections.abc import Callable
 LOG = logging.getLogger("homeward_sim")
 MOST_WAITING_BYTES = 64 * 1024 * 1024
 SUBSCRIPTION = struct.Struct("<I")
-JOIN_WAIT_S = 0.25
+JOIN_WAIT_S = 1.0
 """How long a tick waits for a client that has asked for a stream's token and hasn't joined the stream yet."""
 
 
