@@ -80,8 +80,14 @@ class Observer:
         kind = message_class(interface.type)
         client = self.node.create_client(kind, interface.name)
         self.until(client.service_is_ready, 30.0, f"the service {interface.name}")
-        future = client.call_async(kind.Request(**fields))
-        self.until(future.done, 10.0, f"an answer of {interface.name}")
+        for _ in range(4):  # a killed server is still listed for a while, and a request to it is lost
+            future = client.call_async(kind.Request(**fields))
+            deadline = time.monotonic() + 5.0
+            while not future.done() and time.monotonic() < deadline:
+                self.executor.spin_once(timeout_sec=0.1)
+            if future.done():
+                break
+        assert future.done(), f"no answer of {interface.name}"
         self.node.destroy_client(client)
         return future.result()
 

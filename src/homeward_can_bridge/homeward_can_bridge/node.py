@@ -68,7 +68,7 @@ class CanBridgeNode(CarNode):
                 self.bus.send(frame)
         except BusError as error:
             faults.append(fault("can.send_failed", str(error)))
-        if result.command is not None:
+        if result.command is not None and self.timing.wanted():
             self.timing.publish(convert.timing_message(result.command, self.stamp(), time.monotonic_ns()))
         if result.vehicle is not None and result.vehicle_age_s <= self.params.vehicle_timeout_s:
             self.state.publish(convert.vehicle_message(result.vehicle, self.stamp()))

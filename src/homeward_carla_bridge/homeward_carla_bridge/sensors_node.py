@@ -190,11 +190,11 @@ class SensorsNode(CarNode):
         ego = snapshot.find(self.rig.ego.id)
         if ego is None:
             raise link.WorldError("the car is gone from the world")
-        motion = link.motion_of(ego, 0.0, self.time_ns * 1e-9)
-        pose = link.rear_axle(link.pose_of(ego.get_transform()), self.rig.geometry.rear_axle_x_m)
-        self.truth_ego.publish(convert.ego_odometry(pose, motion, stamp))
         every = max(round(self.params.truth_period_s / self.params.step_s), 1)
         if self.frames % every == 0:
+            motion = link.motion_of(ego, 0.0, self.time_ns * 1e-9)
+            pose = link.rear_axle(link.pose_of(ego.get_transform()), self.rig.geometry.rear_axle_x_m)
+            self.truth_ego.publish(convert.ego_odometry(pose, motion, stamp))
             self.publish_truth(snapshot, stamp, receipt_ns)
         if self.frames % 50 == 0 and self.params.tick != "lockstep":
             self.look_around()
@@ -222,13 +222,16 @@ class SensorsNode(CarNode):
 
     def on_lidar(self, data: carla.LidarMeasurement, stamp: Any) -> None:
         assert self.rig is not None
+        if not self.lidar.wanted():
+            return
         share = self.params.lidar_turns_hz * self.params.step_s
         cloud = self.rig.spin.add(convert.points_of(data), link.pose_of(data.transform), share)
         if cloud is not None:
             self.lidar.publish(convert.cloud_message(cloud, stamp))
 
     def on_camera(self, data: carla.Image, stamp: Any) -> None:
-        self.camera.publish(convert.jpeg_message(data, stamp))
+        if self.camera.wanted():
+            self.camera.publish(convert.jpeg_message(data, stamp))
         self.camera_info.publish(convert.camera_info(data.width, data.height, data.fov, stamp))
 
 

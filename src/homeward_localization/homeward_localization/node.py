@@ -50,8 +50,10 @@ class LocalizationNode(CarNode):
         if located is None:
             return
         self.state.publish(convert.state_message(located, stamp, self.receipt_ns))
-        self.odometry.publish(convert.odometry_message(located, stamp))
-        self.tf.publish(tf_message(*convert.transforms(located, stamp)))
+        if self.odometry.wanted():
+            self.odometry.publish(convert.odometry_message(located, stamp))
+        if self.tf.wanted():
+            self.tf.publish(tf_message(*convert.transforms(located, stamp)))
         self.report(located.faults)
 
     def on_initial_pose(self, message: Any) -> None:

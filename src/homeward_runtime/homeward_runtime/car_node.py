@@ -22,6 +22,8 @@ class Publisher(Protocol):
 
     def publish(self, message: Message) -> None: ...
 
+    def wanted(self) -> bool: ...  # false when nobody listens: spare the work of making the message
+
 
 class Run(Protocol):
     """One accepted goal of an action. Keep it; end it from any later callback."""

@@ -54,7 +54,7 @@ _OURS = "homeward_interfaces"
 
 # the world and the sensors
 CLOCK = Interface("/clock", "rosgraph_msgs/msg/Clock", "sensors", rate_hz=50, doc="simulated time", simulator_only=True)
-TRUTH_EGO = Interface("sim/truth/ego", "nav_msgs/msg/Odometry", "sensors", rate_hz=50, simulator_only=True, doc="where the ego really is")
+TRUTH_EGO = Interface("sim/truth/ego", "nav_msgs/msg/Odometry", "sensors", rate_hz=10, simulator_only=True, doc="where the ego really is")
 TRUTH_OBJECTS = Interface("sim/truth/objects", f"{_OURS}/msg/TrackedObjects", "sensors", rate_hz=10, simulator_only=True, doc="every other actor of the world")
 TRUTH_LIGHTS = Interface("sim/truth/traffic_lights", f"{_OURS}/msg/TrafficLights", "sensors", rate_hz=10, simulator_only=True, doc="every traffic light's state")
 IMU = Interface("sensing/imu", "sensor_msgs/msg/Imu", "sensors", profile=SENSOR, rate_hz=50, doc="acceleration and yaw rate in base_link")

@@ -195,3 +195,6 @@ class _Publisher:
 
     def publish(self, message: Any) -> None:
         self._world.publish(self._interface, message, self._node)
+
+    def wanted(self) -> bool:
+        return self._interface.profile.latched or bool(self._world.subscribers.get(self._interface.name))

@@ -128,8 +128,8 @@ class RclpyHost(LifecycleNode):  # type: ignore[misc]
 
     # what nodes ask for
     def publisher(self, interface: Interface) -> Any:
-        return self._once(interface, lambda: self._keep(self.destroy_publisher, self.create_publisher(
-            message_class(interface.type), interface.name, qos_profile(interface.profile))))  # fmt: skip
+        return self._once(interface, lambda: _Publisher(self._keep(self.destroy_publisher, self.create_publisher(
+            message_class(interface.type), interface.name, qos_profile(interface.profile)))))  # fmt: skip
 
     def subscription(self, interface: Interface, callback: Callable[[Any], None]) -> None:
         self._keep(self.destroy_subscription, self.create_subscription(
@@ -204,6 +204,17 @@ class RclpyHost(LifecycleNode):  # type: ignore[misc]
             logger.warning(text)
         else:
             logger.error(text)
+
+
+class _Publisher:
+    """rclpy's publisher, and whether anybody listens."""
+
+    def __init__(self, raw: Any) -> None:
+        self.publish = raw.publish
+        self._count = raw.get_subscription_count
+
+    def wanted(self) -> bool:
+        return bool(self._count())
 
 
 class _FirstOf:
