@@ -1,4 +1,8 @@
-"""Spawning, and `apply_batch`: many commands in one call, each with an answer of its own."""
+"""Spawning, and `apply_batch`: many commands in one call, each with an answer of its own.
+
+Commands are known by their number, as the 0.9.16 wheel sends them (tried out one by one: 6 is a transform, 7 a walker's state, and
+there is no command for a location, so that everything after differs by one from older lists).
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,20 +33,19 @@ class Batch:
             DRIVE: actors.apply_control_to_vehicle,
             4: actors.apply_control_to_walker,
             6: actors.set_actor_transform,
-            7: actors.set_actor_location,
-            8: self._walker_state,
-            9: actors.set_actor_target_velocity,
-            10: actors.set_actor_target_angular_velocity,
-            11: actors.add_actor_impulse,
-            12: actors.add_actor_force,
-            13: actors.add_actor_angular_impulse,
-            14: actors.add_actor_torque,
-            15: actors.set_actor_simulate_physics,
-            16: actors.set_actor_enable_gravity,
-            17: actors.set_actor_autopilot,
-            18: actors.show_vehicle_debug_telemetry,
-            19: actors.set_vehicle_light_state,
-            21: lights.set_traffic_light_state,
+            7: self._walker_state,
+            8: actors.set_actor_target_velocity,
+            9: actors.set_actor_target_angular_velocity,
+            10: actors.add_actor_impulse,
+            11: actors.add_actor_force,
+            12: actors.add_actor_angular_impulse,
+            13: actors.add_actor_torque,
+            14: actors.set_actor_simulate_physics,
+            15: actors.set_actor_enable_gravity,
+            16: actors.set_actor_autopilot,
+            17: actors.show_vehicle_debug_telemetry,
+            18: actors.set_vehicle_light_state,
+            20: lights.set_traffic_light_state,
         }
 
     def spawn(self, description: Any, transform: Any, parent: int) -> int:
@@ -85,12 +88,13 @@ class Batch:
         function = self._commands.get(index)
         if function is None:
             raise Refused(f"Command {index} is not part of this world; a real CARLA server has it.")
+        actor_id = values.whole(body[0], "An actor")
         function(*body)
-        actor_id: int = body[0]
         return actor_id
 
     def _spawn_all(self, body: list[Any], depth: int) -> int:
-        description, transform, parent, then = values.items(body, "A spawn command", 4)
+        # description, transform, parent, kind of attachment, socket, and what is to follow; older clients send four
+        description, transform, parent, then = *values.items(body, "A spawn command")[:3], body[-1]
         if depth >= DEEPEST_THEN:
             raise BadArgument(f"Commands may follow one another at most {DEEPEST_THEN} deep.")
         actor_id = self.spawn(description, transform, values.optional_id(parent, "A parent"))
@@ -98,7 +102,7 @@ class Batch:
             index, rest = _read(command)
             if index == SPAWN:
                 parent = [True, actor_id] if rest[2] == [True, FUTURE_ACTOR] else rest[2]
-                self._spawn_all([rest[0], rest[1], parent, rest[3]], depth + 1)
+                self._spawn_all([*rest[:2], parent, *rest[3:]], depth + 1)
             else:
                 self._run(index, [actor_id, *rest[1:]] if rest[0] == FUTURE_ACTOR else rest)
         return actor_id
