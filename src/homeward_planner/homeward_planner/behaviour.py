@@ -12,7 +12,7 @@ from homeward_planner.occupancy import Occupant, Placed, occupants, place
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.plane import Floats
 from homeward_planner.scene import Kind, Light, Thing
-from homeward_planner.signals import Signals
+from homeward_planner.signals import RED, YELLOW, Signals
 from homeward_planner.speed_profile import Hold, Lead, Profile, Start, dash, drive
 from homeward_planner.walkers import crosswalk_holds
 
@@ -67,7 +67,7 @@ class Behaviour:
         holds += crosswalk_holds(corridor, free, near, self.params)
         delays = self._change_lanes(corridor, start, placed, holds)
         profile = drive(start, corridor.line.s_m, envelope_mps, holds, leads, self.params)
-        return Decision(self._named_if_stuck(now_s, profile, ahead), delays)
+        return Decision(self._named_if_stuck(now_s, profile, ahead, holds), delays)
 
     def _lead(self, one: Occupant) -> Lead:
         words = WALKER if one.thing.kind is Kind.PEDESTRIAN else LEAD
@@ -87,13 +87,16 @@ class Behaviour:
             holds.append(lane_changes.hold(change))
         return delays
 
-    def _named_if_stuck(self, now_s: float, profile: Profile, ahead: Sequence[Occupant]) -> Profile:
-        """Standing for long behind something that stands, the way counts as blocked."""
+    def _named_if_stuck(
+        self, now_s: float, profile: Profile, ahead: Sequence[Occupant], holds: Sequence[Hold]
+    ) -> Profile:
+        """Standing for long behind something that stands, the way counts as blocked; not in a queue at a light."""
         stuck = (
             profile.speed_mps[0] < 0.1
             and profile.code in (LEAD[0], WALKER[0])
             and bool(ahead)
             and ahead[0].stands
+            and not any(hold.code in (RED[0], YELLOW[0]) for hold in holds)
         )
         if not stuck:
             self._stuck_since_s = None

@@ -11,7 +11,7 @@ import numpy as np
 from homeward_runtime.faults import Fault, fault
 
 from homeward_planner.behaviour import BLOCKED, Behaviour, Decision
-from homeward_planner.corridor import Corridor, build
+from homeward_planner.corridor import BEHIND_M, Corridor, build
 from homeward_planner.lane_graph import LaneGraph
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.plane import Floats, wrapped
@@ -22,6 +22,7 @@ from homeward_planner.trajectory import Trajectory, WayBack, lay, way_back
 
 NO_POSITION = Refusal("no_localization", "The car does not know where it is yet.")
 NO_MAP = Refusal("no_map", "There is no map.")
+NEAR_M = 20.0
 KEPT_M, KEPT_MPS = 1.5, 1.0  # a plan is carried on while the car is this close to it
 WRONG_WAY_RAD = math.radians(100.0)
 STANDING_MPS = 0.05
@@ -94,6 +95,7 @@ class Planner:
         self._ego: Ego | None = None
         self._way: _Way | None = None
         self._last: tuple[float, Profile] | None = None
+        self._at_m = 0.0  # along the corridor, when last seen
         self._back: WayBack | None = None
         self._mode = Mode.IDLE
         self._cancelled = False
@@ -154,9 +156,13 @@ class Planner:
 
     def _drive(self, now_s: float, ego: Ego, things: Sequence[Thing], lights: Sequence[Light]) -> PlannerOutput:
         assert self._way is not None
-        s_m, left_m, turn_rad = _place(self._way.corridor, ego.pose, self._near_m(now_s))
+        s_m, left_m, turn_rad = _place(self._way.corridor, ego.pose, self._at_m)
         if abs(left_m) > self.params.off_route_m or abs(turn_rad) > WRONG_WAY_RAD:
-            return self._find_again(now_s, ego, things, lights)
+            lost = self._find_again(ego)
+            if lost is not None:
+                return lost
+            s_m, left_m, turn_rad = _place(self._way.corridor, ego.pose, self._at_m)
+        self._at_m = s_m
         if self._ended(s_m, ego):
             return PlannerOutput(None, self._state(s_m))
         self._back = way_back(self._way.corridor, ego, s_m, left_m, turn_rad, self._back)
@@ -183,13 +189,6 @@ class Planner:
             self._way = _Way.along(build(self.graph, self._way.corridor.route, decision.delays), self.params)
         return decision
 
-    def _near_m(self, now_s: float) -> float | None:
-        """About where the car is along the corridor, from the last plan."""
-        if self._last is None:
-            return None
-        then_s, profile = self._last
-        return float(np.interp(now_s - then_s, profile.time_s, profile.s_m))
-
     def _start(self, now_s: float, s_m: float, ego: Ego) -> Start:
         """Where the new profile begins: the last plan carried on, while the car is close to it; else the car itself."""
         if self._last is not None:
@@ -215,24 +214,23 @@ class Planner:
             return True
         return False
 
-    def _find_again(
-        self, now_s: float, ego: Ego, things: Sequence[Thing], lights: Sequence[Light]
-    ) -> PlannerOutput:
-        """The car has left the corridor: a new way from where it is, or a standstill."""
+    def _find_again(self, ego: Ego) -> PlannerOutput | None:
+        """The car has left the corridor: a new way from where it is; or, if there is none, a standstill."""
         assert self._way is not None
         found = self.find_way(ego.pose, self._way.corridor.route.goal)
         if isinstance(found, Refusal):
             code = "planner.off_road" if found.code == START_OUTSIDE_MAP else "planner.blocked"
             return self._standstill(code, found.text)
         self._begin(found)
-        s_m, left_m, _ = _place(found, ego.pose, None)
-        if abs(left_m) > self.params.off_route_m:
+        _, left_m, turn_rad = _place(found, ego.pose, self._at_m)
+        if abs(left_m) > self.params.off_route_m or abs(turn_rad) > WRONG_WAY_RAD:
             return self._standstill("planner.off_road", f"{abs(left_m):.1f} m beside the lane")
-        return self._drive(now_s, ego, things, lights)
+        return None
 
     def _begin(self, corridor: Corridor) -> None:
         self._way = _Way.along(corridor, self.params)
         self._last = self._back = None
+        self._at_m = BEHIND_M / 2.0
         self._cancelled = False
         self._mode = Mode.DRIVING
         self.behaviour.forget()
@@ -283,9 +281,10 @@ class Planner:
         return Indicators.NONE
 
 
-def _place(corridor: Corridor, pose: Pose, near_m: float | None) -> tuple[float, float, float]:
-    """Where a pose lies on a corridor: distance, offset to the left, turn; looked for near a known distance if there is one."""
-    part = slice(None) if near_m is None else corridor.line.window(near_m - 20.0, near_m + 20.0)
+def _place(corridor: Corridor, pose: Pose, near_m: float) -> tuple[float, float, float]:
+    """Where a pose lies on a corridor: distance, offset to the left, turn. Looked for near a known distance, for the way may
+    pass the same place twice."""
+    part = corridor.line.window(near_m - NEAR_M, near_m + NEAR_M)
     s, left = corridor.line.project(np.array([[pose.x_m, pose.y_m]]), part)
     heading = float(np.interp(s[0], corridor.line.s_m, corridor.line.heading_rad))
     return float(s[0]), float(left[0]), wrapped(pose.yaw_rad - heading)

@@ -14,6 +14,7 @@ import numpy as np
 from homeward_planner.lane_graph import ALL_WAY_STOP, STOP_SIGN, Crossing, Crosswalk, Lane, LaneGraph, Rule
 from homeward_planner.plane import Floats, Indices, Line, curvatures, headings, resampled, smoothed
 from homeward_planner.route import Leg, Route
+from homeward_planner.scene import Pose
 
 STEP_M = 0.5
 SMOOTHING_M = 1.2
@@ -106,8 +107,9 @@ def build(graph: LaneGraph, route: Route, delays: Mapping[int, float] | None = N
     postponed = dict(delays or {})
     tracks = _tracks(graph, route)
     whole, changes = tracks[0], []
-    for number, (leg, track) in enumerate(zip(_changing_legs(route), tracks[1:], strict=True)):
-        whole, change = _blend(whole, track, number, leg, postponed.get(number, 0.0))
+    for number, (leg, track) in enumerate(zip(_changing_legs(graph, route), tracks[1:], strict=True)):
+        not_before = changes[-1].to_m if changes else 0.0
+        whole, change = _blend(whole, track, number, leg, not_before, postponed.get(number, 0.0))
         changes.append(change)
     even = _even(whole)
     line = _line(even.points_m)
@@ -141,17 +143,31 @@ def _tail(line: Line, graph: LaneGraph, route: Route) -> slice:
     return line.window(line.length_m - PAST_GOAL_M - (last.to_m - last.from_m) - 10.0, line.length_m)
 
 
-def _changing_legs(route: Route) -> list[tuple[Leg, Leg]]:
-    return [(leg, following) for leg, following in zip(route.legs, route.legs[1:], strict=False) if leg.change]
+@dataclass(frozen=True)
+class _Changing:
+    """A lane change to be made: the leg it begins on and the one after, how far they run side by side from the leg's
+    beginning, and the goal where it lies beside."""
+
+    leg: Leg
+    following: Leg
+    beside_m: float
+    goal: Pose | None
+
+
+def _changing_legs(graph: LaneGraph, route: Route) -> list[_Changing]:
+    groups = _groups(route)
+    found = []
+    for before, after in zip(groups, groups[1:], strict=False):
+        beside = _beside(graph, before[-1], after)
+        length = graph.lanes[before[-1].lane].length_m + sum(lane.length_m for lane in beside)
+        goal_is_beside = after is groups[-1] and len(after) - 1 <= len(beside)
+        found.append(_Changing(before[-1], after[0], length, route.goal if goal_is_beside else None))
+    return found
 
 
 def _tracks(graph: LaneGraph, route: Route) -> list[_Track]:
     """The route's lanes between lane changes, each as one track; the last goes on past the goal."""
-    groups: list[list[Leg]] = [[]]
-    for leg in route.legs:
-        groups[-1].append(leg)
-        if leg.change:
-            groups.append([])
+    groups = _groups(route)
     tracks = []
     for place, legs in enumerate(groups):
         stretches = [(graph.lanes[leg.lane], 0.0, graph.lanes[leg.lane].length_m) for leg in legs]
@@ -163,6 +179,16 @@ def _tracks(graph: LaneGraph, route: Route) -> list[_Track]:
             stretches += [(lane, 0.0, lane.length_m) for lane in _beside(graph, legs[-1], groups[place + 1])]
         tracks.append(_track(stretches))
     return tracks
+
+
+def _groups(route: Route) -> list[list[Leg]]:
+    """The legs between lane changes."""
+    groups: list[list[Leg]] = [[]]
+    for leg in route.legs:
+        groups[-1].append(leg)
+        if leg.change:
+            groups.append([])
+    return groups
 
 
 def _beside(graph: LaneGraph, leg: Leg, following: list[Leg]) -> list[Lane]:
@@ -212,15 +238,18 @@ def _stretch(lane: Lane, from_m: float, to_m: float) -> _Track:
     )
 
 
-def _blend(here: _Track, there: _Track, number: int, legs: tuple[Leg, Leg], delay_m: float) -> tuple[_Track, LaneChange]:
+def _blend(
+    here: _Track, there: _Track, number: int, changing: _Changing, not_before_m: float, delay_m: float
+) -> tuple[_Track, LaneChange]:
     """Lead from one track to the next, along the end of the one and the beginning of the other, which lie side by side."""
     here, there = _finer(here), _finer(there)
     source, target = Line.through(here.points_m), Line.through(there.points_m)
-    first = float(source.s_m[np.flatnonzero(here.lane == legs[0].lane)[0]]) + _already_on(here, legs[0])
-    start, end, latest = _blend_range(first, source.length_m, float(here.limit_mps[-1]), delay_m)
+    first_m = max(source.length_m - changing.beside_m + changing.leg.from_m, not_before_m)
+    last_m = _last_m(source, changing)
+    start, end, latest = _blend_range(first_m, last_m, float(here.limit_mps[-1]), delay_m)
     inside = (source.s_m >= start) & (source.s_m <= end)
     middle = here.part(np.flatnonzero(inside))
-    foot, _ = target.project(middle.points_m)
+    foot, _ = target.project(middle.points_m, target.window(0.0, changing.beside_m + 5.0))
     beside = np.stack([np.interp(foot, target.s_m, there.points_m[:, axis]) for axis in (0, 1)], axis=1)
     share = _smooth_step((source.s_m[inside] - start) / max(end - start, 1e-6))
     at_foot = np.clip(np.searchsorted(target.s_m, foot), 0, len(there.lane) - 1)
@@ -231,12 +260,17 @@ def _blend(here: _Track, there: _Track, number: int, legs: tuple[Leg, Leg], dela
         np.where(share < 0.5, middle.lane, there.lane[at_foot]),
     )
     parts = (here.part(np.flatnonzero(source.s_m < start)), blended, there.part(np.flatnonzero(target.s_m > foot[-1] + 0.1)))
-    return _joined(parts), LaneChange(number, legs[0].change, start, end, latest, legs[1].lane)
+    change = LaneChange(number, changing.leg.change, start, end, latest, changing.following.lane)
+    return _joined(parts), change
 
 
-def _already_on(track: _Track, leg: Leg) -> float:
-    """How far before the leg's own start its track begins (the stretch behind the car)."""
-    return min(leg.from_m, BEHIND_M) if int(track.lane[0]) == leg.lane else leg.from_m
+def _last_m(source: Line, changing: _Changing) -> float:
+    """Where a change has to be over: before the lanes part, or before the goal."""
+    if changing.goal is None:
+        return source.length_m
+    goal = np.array([[changing.goal.x_m, changing.goal.y_m]])
+    s, _ = source.project(goal, source.window(source.length_m - changing.beside_m, source.length_m))
+    return min(float(s[0]) - 2.0, source.length_m)
 
 
 def _blend_range(first_m: float, last_m: float, speed_mps: float, delay_m: float) -> tuple[float, float, float]:

@@ -16,6 +16,7 @@ from homeward_planner.scene import Pose
 LATERAL_ACCELERATION_MPS2 = 2.0  # for the time that bends take
 CHANGE_S = 4.0  # a lane change counts as much time
 SHORTEST_CHANGE_M = 20.0
+FINISH_M = 30.0  # a lane change begun on the goal's own lane has to be over before the goal
 START_REACH_M, GOAL_REACH_M = 4.0, 6.0
 ALONG_RAD = math.radians(70.0)
 AT_ONE_PLACE_M = 1.0
@@ -123,7 +124,7 @@ def _search(graph: LaneGraph, start: OnLane, goal: OnLane) -> tuple[Leg, ...] | 
         if node in best:
             continue
         best[node] = arrival
-        if node[0] == goal.lane and arrival.entered_m <= goal.s_m:
+        if node[0] == goal.lane and arrival.entered_m + (FINISH_M if arrival.change else 0.0) <= goal.s_m:
             return _legs(graph, best, node, goal, Leg(start.lane, entered_m, graph.lanes[start.lane].length_m))
         for following, there in _onward(graph, node[0], node, arrival):
             if following not in best:

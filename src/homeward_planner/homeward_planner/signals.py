@@ -16,6 +16,8 @@ YELLOW = ("yellow_light", "Stopping for a yellow light.")
 UNSEEN = ("light_unknown", "The traffic light ahead can't be made out.")
 OVER_LINE_M = 1.5  # a bumper this far over the line still stands before it
 UNSEEN_FROM_M = 35.0
+REACTION_S = 0.3
+HURRIED_MARGIN_M = 0.3
 STRICTEST = (Colour.RED, Colour.YELLOW, Colour.UNKNOWN, Colour.GREEN, Colour.OFF)
 
 
@@ -70,8 +72,10 @@ class Signals:
         if colour in (Colour.GREEN, Colour.OFF) or over:
             self._passing.discard(stop.rule.id)
             return None
-        at_m = max(stop.at_m - self.params.front_m - self.params.stop_margin_m, 0.0)
-        needed = speed_mps**2 / (2.0 * max(bumper_left_m, 0.1))
+        needed = speed_mps**2 / (2.0 * max(bumper_left_m - REACTION_S * speed_mps, 0.1))
+        hurried = needed > self.params.deceleration_comfort_mps2
+        margin_m = min(self.params.stop_margin_m, HURRIED_MARGIN_M) if hurried else self.params.stop_margin_m
+        at_m = stop.at_m - self.params.front_m - margin_m
         if colour is Colour.UNKNOWN:
             return Hold(at_m, *UNSEEN) if bumper_left_m < max(UNSEEN_FROM_M, speed_mps**2 / 3.0) else None
         if colour is Colour.YELLOW and (needed > self.params.yellow_deceleration_mps2 or stop.rule.id in self._passing):
