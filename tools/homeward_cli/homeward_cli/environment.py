@@ -17,8 +17,9 @@ __all__ = ["MIDDLEWARE", "ROOT", "STATE", "VENV", "Paths", "ros_environment", "u
 # launch/include/middleware.launch.xml says the same to the stock `ros2 launch`; a test compares the two.
 MIDDLEWARE = {
     "RMW_IMPLEMENTATION": "rmw_fastrtps_cpp",
-    "FASTDDS_BUILTIN_TRANSPORTS": "LARGE_DATA?max_msg_size=4MB&sockets_size=8MB&non_blocking=false",
-    "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+    "FASTRTPS_DEFAULT_PROFILES_FILE": str(ROOT / "params" / "fastdds.xml"),  # Fast DDS 2 (Jazzy)
+    "FASTDDS_DEFAULT_PROFILES_FILE": str(ROOT / "params" / "fastdds.xml"),  # Fast DDS 3 (Kilted and later)
+    "ROS_AUTOMATIC_DISCOVERY_RANGE": "SYSTEM_DEFAULT",
 }
 
 
