@@ -83,6 +83,15 @@ def own_world() -> Iterator[Callable[..., WorldProcess]]:
             world.process.wait(timeout=END_S)
 
 
+@pytest.fixture(scope="module")
+def module_world() -> Iterator[WorldProcess]:
+    """A world of this repository for the tests of one file; at their end it must be up and end in good order."""
+    world = start_world()
+    yield world
+    assert world.is_up()
+    assert world.end() == 0
+
+
 Client = Callable[[Any, Any], Any]
 
 
