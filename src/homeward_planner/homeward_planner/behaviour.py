@@ -58,20 +58,18 @@ class Behaviour:
         self.signals.see(now_s, lights)
         placed = place(corridor, start.s_m, things, self.params)
         ahead = occupants(corridor, start.s_m, placed, self.params)
-        leads = [self._lead(one) for one in ahead]
+        leads = [_lead(one) for one in ahead if one.thing.kind is not Kind.PEDESTRIAN]
         holds = [Hold(corridor.goal_m, *GOAL), *self.signals.holds(now_s, corridor, start.s_m, start.speed_mps)]
         free = drive(start, corridor.line.s_m, envelope_mps, holds, leads, self.params)
         near = [one.thing for one in placed if abs(one.s_m - start.s_m) < self.params.look_ahead_m]
         ours = Ours(free, dash(start, corridor.line.s_m, envelope_mps, self.params))
         holds += self.give_way.holds(now_s, corridor, ours, self.give_way.locate(near), ahead)
-        holds += crosswalk_holds(corridor, free, near, self.params)
+        before_people = crosswalk_holds(corridor, free, near, self.params)
+        holds += before_people
+        leads += [_lead(one) for one in ahead if one.thing.kind is Kind.PEDESTRIAN and not _cared_for(one, before_people)]
         delays = self._change_lanes(corridor, start, placed, holds)
         profile = drive(start, corridor.line.s_m, envelope_mps, holds, leads, self.params)
         return Decision(self._named_if_stuck(now_s, profile, ahead, holds), delays)
-
-    def _lead(self, one: Occupant) -> Lead:
-        words = WALKER if one.thing.kind is Kind.PEDESTRIAN else LEAD
-        return Lead(one.from_m, one.speed_mps, *words)
 
     def _change_lanes(
         self, corridor: Corridor, start: Start, placed: Sequence[Placed], holds: list[Hold]
@@ -106,3 +104,13 @@ class Behaviour:
         if now_s - self._stuck_since_s < self.params.blocked_after_s:
             return profile
         return Profile(profile.time_s, profile.s_m, profile.speed_mps, profile.acceleration_mps2, *BLOCKED)
+
+
+def _lead(one: Occupant) -> Lead:
+    words = WALKER if one.thing.kind is Kind.PEDESTRIAN else LEAD
+    return Lead(one.from_m, one.speed_mps, *words)
+
+
+def _cared_for(person: Occupant, holds: Sequence[Hold]) -> bool:
+    """Whether the car stops before a crosswalk in front of somebody anyway."""
+    return any(hold.at_m < person.from_m for hold in holds)
