@@ -1,7 +1,10 @@
-"""What holds the car back on its way, and what it follows: lights, signs, crossing traffic, people, cars ahead, the goal."""
+"""What holds the car back on its way, and what it follows: lights, signs, crossing traffic, people, cars ahead,
+the goal.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from homeward_planner import lane_changes
@@ -85,9 +88,7 @@ class Behaviour:
             holds.append(lane_changes.hold(change))
         return delays
 
-    def _named_if_stuck(
-        self, now_s: float, profile: Profile, ahead: Sequence[Occupant], holds: Sequence[Hold]
-    ) -> Profile:
+    def _named_if_stuck(self, now_s: float, profile: Profile, ahead: Sequence[Occupant], holds: Sequence[Hold]) -> Profile:
         """Standing for long behind something that stands, the way counts as blocked; not in a queue at a light."""
         stuck = (
             profile.speed_mps[0] < 0.1

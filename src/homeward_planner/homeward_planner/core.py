@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from homeward_runtime.faults import Fault, fault
 
 from homeward_planner.behaviour import BLOCKED, Behaviour, Decision
 from homeward_planner.corridor import BEHIND_M, Corridor, build
@@ -19,6 +18,7 @@ from homeward_planner.route import START_OUTSIDE_MAP, Refusal, find_route
 from homeward_planner.scene import Ego, Light, Pose, Thing
 from homeward_planner.speed_profile import STEP_S, Profile, Start, envelope
 from homeward_planner.trajectory import Trajectory, WayBack, lay, way_back
+from homeward_runtime.faults import Fault, fault
 
 NO_POSITION = Refusal("no_localization", "The car does not know where it is yet.")
 NO_MAP = Refusal("no_map", "There is no map.")
@@ -50,7 +50,9 @@ class Indicators(enum.IntEnum):
 
 @dataclass(frozen=True)
 class PlannerState:
-    """What the planner does and why: a stable code and a sentence; what is left of the way; the limit here (0: unknown)."""
+    """What the planner does and why: a stable code and a sentence; what is left of the way; the limit here (0:
+    unknown).
+    """
 
     mode: Mode
     reason: str = ""
@@ -137,9 +139,7 @@ class Planner:
         else:
             self._end(Mode.IDLE)
 
-    def step(
-        self, now_s: float, ego: Ego | None, things: Sequence[Thing] | None, lights: Sequence[Light]
-    ) -> PlannerOutput:
+    def step(self, now_s: float, ego: Ego | None, things: Sequence[Thing] | None, lights: Sequence[Light]) -> PlannerOutput:
         """Plan once. `ego` None: position unknown; `things` None: surroundings unknown. Neither drives."""
         if self.graph is None:
             return self._standstill("planner.no_map")
@@ -182,9 +182,7 @@ class Planner:
         assert self._way is not None and self.graph is not None
         if self._cancelled:
             return Decision(_come_to_rest(start, self.params))
-        decision = self.behaviour.decide(
-            now_s, self._way.corridor, self._way.envelope_mps, start, things, lights
-        )
+        decision = self.behaviour.decide(now_s, self._way.corridor, self._way.envelope_mps, start, things, lights)
         if decision.delays is not None:
             self._way = _Way.along(build(self.graph, self._way.corridor.route, decision.delays), self.params)
         return decision
@@ -282,8 +280,10 @@ class Planner:
 
 
 def _place(corridor: Corridor, pose: Pose, near_m: float) -> tuple[float, float, float]:
-    """Where a pose lies on a corridor: distance, offset to the left, turn. Looked for near a known distance, for the way may
-    pass the same place twice."""
+    """Where a pose lies on a corridor: distance, offset to the left, turn.
+
+    Looked for near a known distance, for the way may pass the same place twice.
+    """
     part = corridor.line.window(near_m - NEAR_M, near_m + NEAR_M)
     s, left = corridor.line.project(np.array([[pose.x_m, pose.y_m]]), part)
     heading = float(np.interp(s[0], corridor.line.s_m, corridor.line.heading_rad))
@@ -292,7 +292,7 @@ def _place(corridor: Corridor, pose: Pose, near_m: float) -> tuple[float, float,
 
 def _come_to_rest(start: Start, params: PlannerParams) -> Profile:
     """Brake comfortably to a standstill."""
-    times = np.arange(round(params.horizon_s / STEP_S) + 1) * STEP_S
+    times: Floats = np.arange(round(params.horizon_s / STEP_S) + 1, dtype=np.float64) * STEP_S
     speed = np.maximum(start.speed_mps - params.deceleration_comfort_mps2 * times, 0.0)
     way = start.s_m + np.concatenate([[0.0], np.cumsum((speed[1:] + speed[:-1]) / 2.0 * STEP_S)])
     slowing = np.where(speed > 0.0, -params.deceleration_comfort_mps2, 0.0)

@@ -1,6 +1,7 @@
 """The way to the goal as one smooth line, with all that lies along it: limits, stop lines, crossings, crosswalks.
 
-Distances are along that line, of the rear axle, from a little behind the start; the line goes on a little past the goal.
+Distances are along that line, of the rear axle, from a little behind the start; the line goes on a little past the
+goal.
 """
 
 from __future__ import annotations
@@ -106,7 +107,8 @@ def build(graph: LaneGraph, route: Route, delays: Mapping[int, float] | None = N
     """The corridor of a route. `delays` puts off lane changes (by number) by so many metres."""
     postponed = dict(delays or {})
     tracks = _tracks(graph, route)
-    whole, changes = tracks[0], []
+    whole = tracks[0]
+    changes: list[LaneChange] = []
     for number, (leg, track) in enumerate(zip(_changing_legs(graph, route), tracks[1:], strict=True)):
         not_before = changes[-1].to_m if changes else 0.0
         whole, change = _blend(whole, track, number, leg, not_before, postponed.get(number, 0.0))
@@ -138,7 +140,9 @@ def _line(points_m: Floats) -> Line:
 
 
 def _tail(line: Line, graph: LaneGraph, route: Route) -> slice:
-    """The part of the line where the goal is looked for: its last leg's (the route may pass the goal's place before)."""
+    """The part of the line where the goal is looked for: its last leg's (the route may pass the goal's place
+    before).
+    """
     last = route.legs[-1]
     return line.window(line.length_m - PAST_GOAL_M - (last.to_m - last.from_m) - 10.0, line.length_m)
 
@@ -204,9 +208,7 @@ def _beside(graph: LaneGraph, leg: Leg, following: list[Leg]) -> list[Lane]:
     return found
 
 
-def _past_goal(
-    graph: LaneGraph, stretches: list[tuple[Lane, float, float]], goal_m: float
-) -> list[tuple[Lane, float, float]]:
+def _past_goal(graph: LaneGraph, stretches: list[tuple[Lane, float, float]], goal_m: float) -> list[tuple[Lane, float, float]]:
     """The stretches, the last one ended PAST_GOAL_M after the goal; straight on where lanes go on."""
     lane, from_m, _ = stretches[-1]
     rest = goal_m + PAST_GOAL_M - lane.length_m
@@ -241,7 +243,9 @@ def _stretch(lane: Lane, from_m: float, to_m: float) -> _Track:
 def _blend(
     here: _Track, there: _Track, number: int, changing: _Changing, not_before_m: float, delay_m: float
 ) -> tuple[_Track, LaneChange]:
-    """Lead from one track to the next, along the end of the one and the beginning of the other, which lie side by side."""
+    """Lead from one track to the next, along the end of the one and the beginning of the other, which lie side by
+    side.
+    """
     here, there = _finer(here), _finer(there)
     source, target = Line.through(here.points_m), Line.through(there.points_m)
     first_m = max(source.length_m - changing.beside_m + changing.leg.from_m, not_before_m)
@@ -330,9 +334,7 @@ def _stop_lines(graph: LaneGraph, line: Line, lane: Indices) -> list[StopLine]:
     lines = sorted(found.values(), key=lambda stop: (stop.at_m, stop.rule.id))
     alternating = [stop.at_m for stop in lines if stop.rule.kind == ALL_WAY_STOP]
     return [
-        stop
-        for stop in lines
-        if not (stop.rule.kind == STOP_SIGN and any(abs(stop.at_m - other) < 3.0 for other in alternating))
+        stop for stop in lines if not (stop.rule.kind == STOP_SIGN and any(abs(stop.at_m - other) < 3.0 for other in alternating))
     ]
 
 

@@ -118,9 +118,7 @@ class GiveWay:
 
     # signs
 
-    def _signs(
-        self, now_s: float, corridor: Corridor, ours: Ours, traffic: Sequence[OnLanes]
-    ) -> Iterator[Hold]:
+    def _signs(self, now_s: float, corridor: Corridor, ours: Ours, traffic: Sequence[OnLanes]) -> Iterator[Hold]:
         for stop in corridor.stops:
             bumper_left = stop.at_m - ours.at_m - self.params.front_m
             if stop.rule.kind not in (STOP_SIGN, ALL_WAY_STOP) or bumper_left > self.params.look_ahead_m:
@@ -151,9 +149,7 @@ class GiveWay:
             self._waits[stop.rule.id] = _Wait(now_s, before_us=others)
         return self._waits.get(stop.rule.id)
 
-    def _our_turn(
-        self, now_s: float, wait: _Wait, corridor: Corridor, stop: StopLine, traffic: Sequence[OnLanes]
-    ) -> bool:
+    def _our_turn(self, now_s: float, wait: _Wait, corridor: Corridor, stop: StopLine, traffic: Sequence[OnLanes]) -> bool:
         """At an all-way stop: those who stood before us have gone, or have let their turn pass."""
         if wait.done or now_s - wait.since_s > self.params.stop_sign_s + PATIENCE_S:
             return True
@@ -222,13 +218,13 @@ class GiveWay:
         return now_s - self._standing.get(passage.lane, now_s)
 
     def _exit_blocked(self, passage: Passage, ego_m: float, ahead: Sequence[Occupant]) -> bool:
-        """Whether something slow leaves no room behind the junction (only junctions that others want to cross count)."""
+        """Whether something slow leaves no room behind the junction (only junctions that others want to cross
+        count).
+        """
         if not passage.crossings:
             return False
         room_m = passage.to_m + self.params.rear_m + self.params.front_m + self.params.standstill_gap_m
-        return any(
-            one.speed_mps < SLOW_EXIT_MPS and passage.from_m < one.from_m < room_m and one.from_m > ego_m for one in ahead
-        )
+        return any(one.speed_mps < SLOW_EXIT_MPS and passage.from_m < one.from_m < room_m and one.from_m > ego_m for one in ahead)
 
     def _busy(
         self, crossing: Crossing, passage: Passage, ours: Ours, traffic: Sequence[OnLanes], lit: bool, waited_s: float

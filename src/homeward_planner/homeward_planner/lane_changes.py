@@ -32,7 +32,9 @@ def must_decide(change: LaneChange, ego_m: float, speed_mps: float) -> bool:
 def is_free(
     change: LaneChange, corridor: Corridor, ego_m: float, speed_mps: float, placed: Sequence[Placed], params: PlannerParams
 ) -> bool:
-    """Whether there is room on the lane beside: for the car, and for those who come from behind or drive ahead there."""
+    """Whether there is room on the lane beside: for the car, and for those who come from behind or drive ahead
+    there.
+    """
     sign = 1.0 if change.side == "left" else -1.0
     for one in placed:
         if not BESIDE_M[0] < one.left_m * sign < BESIDE_M[1] or abs(one.turn_rad) > SAME_WAY_RAD:

@@ -6,7 +6,6 @@ All coordinates are the map frame's, metres. A lane is a lanelet for cars; its i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -127,8 +126,9 @@ class LaneGraph:
         return OnLane(lane, float(along[0]), float(left[0]), wrapped(pose.yaw_rad - heading))
 
     def upstream(self, lane: int, reach_m: float) -> dict[int, float]:
-        """The lanes that lead to a lane, and how far it is from the end of each to the lane's start; itself at minus its
-        length (so that the way left on any of them is `length - s + this`)."""
+        """The lanes that lead to a lane, and how far it is from the end of each to the lane's start; itself at
+        minus its length (so that the way left on any of them is `length - s + this`).
+        """
         found = {lane: -self.lanes[lane].length_m}
         waiting = [(lane, 0.0)]
         while waiting:
@@ -172,5 +172,3 @@ def _shares(side_m: Floats, count: int) -> Floats:
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(side_m[:, :2], axis=0).T))])
     wanted = np.linspace(0.0, along[-1], count)
     return np.stack([np.interp(wanted, along, side_m[:, axis]) for axis in range(3)], axis=1)
-
-

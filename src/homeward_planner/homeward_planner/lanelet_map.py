@@ -37,9 +37,7 @@ def load(path: Path) -> LaneGraph:
     osm, errors = _read(path, layout)
     if layout.local_m:
         _place_nodes(osm, layout)
-    rules = lanelet2.traffic_rules.create(
-        lanelet2.traffic_rules.Locations.Germany, lanelet2.traffic_rules.Participants.Vehicle
-    )
+    rules = lanelet2.traffic_rules.create(lanelet2.traffic_rules.Locations.Germany, lanelet2.traffic_rules.Participants.Vehicle)
     lanelets = sorted((one for one in osm.laneletLayer if rules.canPass(one)), key=lambda one: int(one.id))
     if not lanelets:
         raise MapError(f"{path.name} has no lanelet that a car may drive on.", REMEDY)
@@ -52,9 +50,7 @@ def load(path: Path) -> LaneGraph:
 def _read(path: Path, layout: Layout) -> tuple[Any, list[str]]:
     origin = lanelet2.io.Origin(layout.latitude_deg, layout.longitude_deg, layout.altitude_m)
     kind = lanelet2.projection
-    projector = (
-        kind.UtmProjector(origin) if layout.projector == LOCAL_CARTESIAN_UTM else kind.LocalCartesianProjector(origin)
-    )
+    projector = kind.UtmProjector(origin) if layout.projector == LOCAL_CARTESIAN_UTM else kind.LocalCartesianProjector(origin)
     try:
         osm, errors = lanelet2.io.loadRobust(str(path), projector)
     except Exception as error:  # Boost.Python raises what it likes
@@ -83,10 +79,10 @@ def _lanes(lanelets: list[Any], graph: Any, rules: Any, path: Path) -> list[Lane
 
     lanes = []
     for place, one in enumerate(lanelets):
-        sides = [_points(side) for side in (one.leftBound, one.rightBound)]
-        if any(len(side) < 2 or not np.isfinite(side).all() for side in sides):
+        left_bound, right_bound = _points(one.leftBound), _points(one.rightBound)
+        if any(len(side) < 2 or not np.isfinite(side).all() for side in (left_bound, right_bound)):
             raise MapError(f"Lanelet {one.id} of {path.name} has a bound of fewer than two points.", REMEDY)
-        line, height, width = centre_line(*sides)
+        line, height, width = centre_line(left_bound, right_bound)
         left, right = graph.left(one), graph.right(one)
         lanes.append(
             Lane(

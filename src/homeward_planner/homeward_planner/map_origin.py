@@ -61,7 +61,8 @@ def layout_of(path: Path) -> Layout:
         latitude, longitude = _first_node(root)
         return Layout(LOCAL_CARTESIAN, latitude, longitude, 0.0, local)
     raise MapError(
-        f"{path.name} does not say where its origin is.", f"Put a {PROJECTOR_FILE} beside it, or local_x and local_y on its nodes."
+        f"{path.name} does not say where its origin is.",
+        f"Put a {PROJECTOR_FILE} beside it, or local_x and local_y on its nodes.",
     )
 
 

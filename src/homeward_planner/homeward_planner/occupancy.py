@@ -80,7 +80,9 @@ def occupants(corridor: Corridor, ego_m: float, placed: Sequence[Placed], params
 
 
 def _comes(one: Placed) -> bool:
-    """Whether a thing beside the way moves towards it: a walker, or a car that merges (crossing cars have junctions)."""
+    """Whether a thing beside the way moves towards it: a walker, or a car that merges (crossing cars have
+    junctions).
+    """
     aside = one.thing.speed_mps * math.sin(one.turn_rad)
     if abs(aside) < 0.3 or aside * one.left_m > 0.0:
         return False

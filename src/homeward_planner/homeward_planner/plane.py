@@ -84,7 +84,9 @@ def smoothed(points_m: Floats, step_m: float, reach_m: float) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A line in the plane with what is known along it: points (N × 2), arc length, heading (unwrapped) and curvature."""
+    """A line in the plane with what is known along it: points (N × 2), arc length, heading (unwrapped) and
+    curvature.
+    """
 
     points_m: Floats
     s_m: Floats

@@ -1,4 +1,7 @@
-"""The way of least time over the lanes, from a pose to a pose. A place that no way leads to is refused, with the reason."""
+"""The way of least time over the lanes, from a pose to a pose.
+
+A place that no way leads to is refused, with the reason.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,11 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Leg:
-    """A stretch of one lane. `change` tells how the next leg begins: straight on (""), or on the lane to the left or right,
-    side by side with this one."""
+    """A stretch of one lane.
+
+    `change` tells how the next leg begins: straight on (""), or on the lane to the left or right, side by side with
+    this one.
+    """
 
     lane: int
     from_m: float
@@ -108,7 +114,10 @@ class _Arrival:
 
 
 def _search(graph: LaneGraph, start: OnLane, goal: OnLane) -> tuple[Leg, ...] | None:
-    """Dijkstra's search over lanes. Of ways that take the same time, the one found first: the order is always the same."""
+    """Dijkstra's search over lanes.
+
+    Of ways that take the same time, the one found first: the order is always the same.
+    """
     entered_m = max(start.s_m, 0.0)
     if start.lane == goal.lane and goal.s_m >= start.s_m:
         return (Leg(start.lane, entered_m, _on(graph, goal)),)

@@ -78,14 +78,10 @@ class Thing:
         moved = self.speed_mps * after_s
         ahead = OUTLINE[:, 0] * self.length_m + moved
         left = OUTLINE[:, 1] * self.width_m
-        return np.stack(
-            [self.pose.x_m + ahead * cos - left * sin, self.pose.y_m + ahead * sin + left * cos], axis=1
-        )
+        return np.stack([self.pose.x_m + ahead * cos - left * sin, self.pose.y_m + ahead * sin + left * cos], axis=1)
 
 
-OUTLINE = np.array(
-    [(0.5, 0.5), (0.5, 0.0), (0.5, -0.5), (0.0, -0.5), (-0.5, -0.5), (-0.5, 0.0), (-0.5, 0.5), (0.0, 0.5)]
-)
+OUTLINE = np.array([(0.5, 0.5), (0.5, 0.0), (0.5, -0.5), (0.0, -0.5), (-0.5, -0.5), (-0.5, 0.0), (-0.5, 0.5), (0.0, 0.5)])
 
 
 class Colour(enum.IntEnum):

@@ -1,8 +1,9 @@
 """How fast to drive along a corridor: under limits, slow in bends, to a stop where held, behind what is ahead; smoothly.
 
-An envelope holds the speeds from which comfortable braking meets every limit ahead. The profile is then driven forward in
-small steps: at each, the acceleration that reaches the envelope a moment ahead, or less where the intelligent-driver model
-(Treiber, Hennecke, Helbing 2000, eq. 3) asks for less behind something; its change is limited (jerk).
+An envelope holds the speeds from which comfortable braking meets every limit ahead. The profile is then driven
+forward in small steps: at each, the acceleration that reaches the envelope a moment ahead, or less where the
+intelligent-driver model (Treiber, Hennecke, Helbing 2000, eq. 3) asks for less behind something; its change is
+limited (jerk).
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ class Profile:
 
 
 def envelope(corridor: Corridor, params: PlannerParams) -> Floats:
-    """The highest speed at each point of a corridor from which every limit and bend ahead is met by comfortable braking."""
+    """The highest speed at each point of a corridor from which every limit and bend ahead is met by comfortable
+    braking.
+    """
     bend = np.sqrt(params.lateral_acceleration_max_mps2 / np.maximum(np.abs(corridor.line.curvature_1pm), 1e-4))
     cap = np.minimum(corridor.limit_mps * params.speed_share, bend)
     rise = 2.0 * params.deceleration_comfort_mps2 * corridor.line.s_m
@@ -101,7 +104,7 @@ class Dash:
 
 def dash(start: Start, along_m: Floats, envelope_mps: Floats, params: PlannerParams) -> Dash:
     """Speed up as hard as is usual, up to the envelope."""
-    grid = start.s_m + GRID_M * np.arange(math.ceil(1.5 * params.look_ahead_m / GRID_M))
+    grid: Floats = start.s_m + GRID_M * np.arange(math.ceil(1.5 * params.look_ahead_m / GRID_M), dtype=np.float64)
     gain = 2.0 * 0.8 * params.acceleration_max_mps2 * grid
     cap = np.interp(grid, along_m, envelope_mps) ** 2
     cap[0] = min(max(start.speed_mps, 0.0) ** 2, cap[0])
@@ -131,9 +134,14 @@ def drive(
         a = _eased(a, wanted, params)
         s, v, a = _moved(s, v, a)
         rows.append((s, v, a))
-    columns = np.array(rows).T
-    times = np.arange(steps + 1) * STEP_S
-    return Profile(times, *columns, *_reason(start, speeds, first_hold, leads, params))
+    way, speed, acceleration = np.array(rows, dtype=np.float64).T
+    code, text = _reason(start, speeds, first_hold, leads, params)
+    return Profile(_times(steps), way, speed, acceleration, code, text)
+
+
+def _times(steps: int) -> Floats:
+    times: Floats = np.arange(steps + 1, dtype=np.float64) * STEP_S
+    return times
 
 
 class _Speeds:
@@ -198,8 +206,9 @@ def _behind(lead: Lead, time_s: float, s: float, v: float, params: PlannerParams
 
 
 def _eased(a: float, wanted: float, params: PlannerParams) -> float:
-    """The next acceleration: towards the wanted one, its change limited; faster where braking is urgent, and in letting go
-    of the brake."""
+    """The next acceleration: towards the wanted one, its change limited; faster where braking is urgent, and in
+    letting go of the brake.
+    """
     wanted = min(max(wanted, -params.deceleration_hard_mps2), params.acceleration_max_mps2)
     downward = params.jerk_hard_mps3 if wanted < -URGENT_MPS2 else params.jerk_comfort_mps3
     upward = params.jerk_hard_mps3 if a < -URGENT_MPS2 else RELEASE * params.jerk_comfort_mps3 if a < 0.0 else downward
@@ -214,9 +223,7 @@ def _moved(s: float, v: float, a: float) -> tuple[float, float, float]:
     return s + (v + following) * STEP_S / 2.0, following, a
 
 
-def _reason(
-    start: Start, speeds: _Speeds, hold: Hold | None, leads: Sequence[Lead], params: PlannerParams
-) -> tuple[str, str]:
+def _reason(start: Start, speeds: _Speeds, hold: Hold | None, leads: Sequence[Lead], params: PlannerParams) -> tuple[str, str]:
     """What asks for the least acceleration now, if that is less than limits and bends ask for."""
     s, v = _eased_off(start.s_m, max(start.speed_mps, 0.0), start.acceleration_mps2, params)
     asked = [(_behind(lead, 0.0, s, v, params), lead.code, lead.text) for lead in leads]

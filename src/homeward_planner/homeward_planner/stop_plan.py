@@ -14,7 +14,9 @@ STANDING_MPS = 0.05
 
 @dataclass(frozen=True)
 class StopPlan:
-    """Distance [m, rising from 0], curvature [1/m, left positive] and speed [m/s, falling to 0]; equally many of each."""
+    """Distance [m, rising from 0], curvature [1/m, left positive] and speed [m/s, falling to 0]; equally many of
+    each.
+    """
 
     distance_m: tuple[float, ...]
     curvature_1pm: tuple[float, ...]

@@ -1,7 +1,8 @@
 """The controller: follows a trajectory with steering and acceleration, at every step with a stop plan for the worst case.
 
-To the side: the curvature a moment ahead, plus what makes the offset of the rear axle fade like a critically damped spring
-along the way. Along: the planned acceleration, plus gains on the errors of speed and position and a slow term for slopes.
+To the side: the curvature a moment ahead, plus what makes the offset of the rear axle fade like a critically damped
+spring along the way. Along: the planned acceleration, plus gains on the errors of speed and position and a slow term
+for slopes.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from homeward_runtime.faults import Fault, fault
 
 from homeward_planner.parameters import ControllerParams
 from homeward_planner.plane import Line, wrapped
 from homeward_planner.scene import Ego
 from homeward_planner.stop_plan import StopPlan, stop_plan
 from homeward_planner.trajectory import Trajectory
+from homeward_runtime.faults import Fault, fault
 
 STANDING_MPS = 0.1
 LET_GO_MPS2 = 0.05
@@ -28,7 +29,9 @@ SLOPE_FROM_MPS = 1.0
 
 @dataclass(frozen=True)
 class DriveDemand:
-    """What is asked of the car: acceleration (forward positive), angle of the front wheels (left positive), a stop plan."""
+    """What is asked of the car: acceleration (forward positive), angle of the front wheels (left positive), a stop
+    plan.
+    """
 
     acceleration_mps2: float
     steering_rad: float
@@ -69,9 +72,7 @@ class Tracker:
             return self._brake(dt_s, ego.speed_mps, "controller.failed", f"{left_m:.1f} m beside the trajectory")
         acceleration = self._along(now_s - trajectory.stamp_s, dt_s, at_m, ego, trajectory, path)
         steering = self._aside(dt_s, at_m, left_m, turn_rad, ego.speed_mps, path)
-        plan = stop_plan(
-            max(ego.speed_mps, 0.0), self.params.stop_deceleration_mps2, path.along_m - at_m, path.curvature_1pm
-        )
+        plan = stop_plan(max(ego.speed_mps, 0.0), self.params.stop_deceleration_mps2, path.along_m - at_m, path.curvature_1pm)
         if not (math.isfinite(acceleration) and math.isfinite(steering)):
             return self._brake(dt_s, ego.speed_mps, "controller.failed")
         return DriveDemand(acceleration, steering, plan)
@@ -81,9 +82,7 @@ class Tracker:
             self._path = (trajectory, _Path.of(trajectory))
         return self._path[1]
 
-    def _along(
-        self, age_s: float, dt_s: float, at_m: float, ego: Ego, trajectory: Trajectory, path: _Path
-    ) -> float:
+    def _along(self, age_s: float, dt_s: float, at_m: float, ego: Ego, trajectory: Trajectory, path: _Path) -> float:
         """The acceleration for being in time and at speed; jerk-limited unless it brakes hard."""
         params = self.params
         planned_v, planned_a = (
@@ -102,9 +101,7 @@ class Tracker:
         wanted = planned_a + params.speed_gain_1ps * slow + params.position_gain_1ps2 * behind + self._slope_mps2
         return self._limited(wanted, dt_s)
 
-    def _aside(
-        self, dt_s: float, at_m: float, left_m: float, turn_rad: float, speed_mps: float, path: _Path
-    ) -> float:
+    def _aside(self, dt_s: float, at_m: float, left_m: float, turn_rad: float, speed_mps: float, path: _Path) -> float:
         """The angle of the front wheels."""
         params = self.params
         if abs(speed_mps) < 0.05:
@@ -166,7 +163,9 @@ class _Path:
         yaw = np.unwrap(trajectory.yaw_rad)
         if kept.sum() < 2:  # it stands: a short way straight ahead
             ahead = points[0] + np.array([math.cos(yaw[0]), math.sin(yaw[0])])
-            line = Line(np.stack([points[0], ahead]), np.array([0.0, 1.0]), np.full(2, yaw[0]), np.full(2, trajectory.curvature_1pm[0]))
+            line = Line(
+                np.stack([points[0], ahead]), np.array([0.0, 1.0]), np.full(2, yaw[0]), np.full(2, trajectory.curvature_1pm[0])
+            )
             return _Path(line, line.s_m, line.curvature_1pm, time_along)
         line = Line(points[kept], time_along[kept], yaw[kept], trajectory.curvature_1pm[kept])
         return _Path(line, line.s_m, line.curvature_1pm, time_along)

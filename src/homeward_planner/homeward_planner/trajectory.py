@@ -19,9 +19,7 @@ STRAYED_M = 0.8
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """Parallel arrays of N points: time from `stamp_s` on, pose of the rear axle, speed, acceleration, curvature.
-
-    """
+    """Parallel arrays of N points: time from `stamp_s` on, pose of the rear axle, speed, acceleration, curvature."""
 
     stamp_s: float
     time_s: Floats
@@ -49,7 +47,9 @@ class Trajectory:
 
 @dataclass(frozen=True)
 class WayBack:
-    """An offset to the left that fades along the corridor: `left_m` and `slope` at `from_m`, nothing after `length_m`."""
+    """An offset to the left that fades along the corridor: `left_m` and `slope` at `from_m`, nothing after
+    `length_m`.
+    """
 
     from_m: float
     length_m: float
@@ -85,9 +85,7 @@ def lay(corridor: Corridor, profile: Profile, back: WayBack | None, now_s: float
     )
     if back is not None:
         x, y, heading, bend = _beside(line, profile.s_m, x, y, heading, bend, back)
-    return Trajectory(
-        now_s, profile.time_s, x, y, heading, profile.speed_mps, profile.acceleration_mps2, bend
-    )
+    return Trajectory(now_s, profile.time_s, x, y, heading, profile.speed_mps, profile.acceleration_mps2, bend)
 
 
 def _beside(

@@ -42,7 +42,7 @@ def _in_the_way(walk: Walk, free: Profile, person: Thing, params: PlannerParams)
     if on_it[0]:
         return True
     enter_s, leave_s = free.time_at(walk.from_m - params.front_m), free.time_at(walk.to_m + params.rear_m)
-    meanwhile = (FORESEEN_S > enter_s - AFTER_US_S) & (FORESEEN_S < leave_s + AFTER_US_S)
+    meanwhile = (enter_s - AFTER_US_S < FORESEEN_S) & (leave_s + AFTER_US_S > FORESEEN_S)
     return bool((on_it & meanwhile).any())
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+
 from homeward_planner.core import Mode, Planner, PlannerOutput
 from homeward_planner.lane_graph import LIGHT, LaneGraph
 from homeward_planner.lanelet_map import load
@@ -156,7 +157,7 @@ class Drive:
             around = self.things(self.now_s, self.ego)
             if step % 5 == 0:
                 self._plan(around)
-                if self.output is not None and self.output.state.mode is Mode.ARRIVED or until(self):
+                if self.modes[-1] is Mode.ARRIVED or until(self):
                     return self
             self._move()
             mine = car(-1, self.pose, self.speed_mps)
@@ -177,9 +178,7 @@ class Drive:
         self.steering_rad += min(max(turn, -1.0), 1.0) * STEP_S
         bend = math.tan(self.steering_rad) / self.params.wheelbase_m
         x, y, yaw, v = self.pose.x_m, self.pose.y_m, self.pose.yaw_rad, self.speed_mps
-        self.pose = Pose(
-            x + v * math.cos(yaw) * STEP_S, y + v * math.sin(yaw) * STEP_S, yaw + v * bend * STEP_S
-        )
+        self.pose = Pose(x + v * math.cos(yaw) * STEP_S, y + v * math.sin(yaw) * STEP_S, yaw + v * bend * STEP_S)
         self.speed_mps = max(v + self.acceleration_mps2 * STEP_S, 0.0)
         self.now_s += STEP_S
         self._note(bend)
@@ -202,9 +201,7 @@ class Drive:
 
 
 @pytest.fixture
-def drive(
-    hometown: LaneGraph, planner_params: PlannerParams, controller_params: ControllerParams
-) -> Callable[..., Drive]:
+def drive(hometown: LaneGraph, planner_params: PlannerParams, controller_params: ControllerParams) -> Callable[..., Drive]:
     """Makes a drive on Hometown from a pose."""
 
     def make(pose: Pose, **options: object) -> Drive:

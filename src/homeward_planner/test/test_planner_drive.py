@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from homeward_planner.core import Mode
 from homeward_planner.scene import Colour, Kind, Pose, Thing
 
@@ -13,7 +14,9 @@ COMFORTABLE_JERK_MPS3 = 4.0
 
 
 def jerk(drive) -> np.ndarray:
-    """The change of the car's acceleration over a tenth of a second, while it moves (a brake held at rest isn't felt)."""
+    """The change of the car's acceleration over a tenth of a second, while it moves (a brake held at rest isn't
+    felt).
+    """
     moves = (drive.column("speed")[::5] > 0.3)[1:]
     return (np.diff(drive.column("acceleration")[::5]) / 0.1)[moves]
 
