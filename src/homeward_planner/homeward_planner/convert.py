@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
-from builtin_interfaces.msg import Duration
+from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, PoseStamped
 from homeward_interfaces.msg import DriveCommand, LaneMap, LocalizationState
 from homeward_interfaces.msg import PlannerState as PlannerStateMessage
@@ -187,11 +187,38 @@ def marker_array(graph: LaneGraph) -> MarkerArray:
     }  # fmt: skip
     markers = []
     for kind, (red, green, blue) in colours.items():
-        marker = Marker(ns="map", id=kind, type=Marker.LINE_LIST, action=Marker.ADD)
-        marker.header.frame_id, marker.scale.x = MAP, 0.12
-        marker.pose.orientation.w, marker.color = 1.0, ColorRGBA(r=red, g=green, b=blue, a=1.0)
+        marker = _marker("map", kind, Marker.LINE_LIST, (red, green, blue), Time())
+        marker.scale.x = 0.12
         for line in (line for line_kind, line in map_lines(graph) if line_kind == kind):
             pairs = np.repeat(line, 2, axis=0)[1:-1]
             marker.points += [Point(x=float(x), y=float(y)) for x, y in pairs]
         markers.append(marker)
     return MarkerArray(markers=markers)
+
+
+def scene_markers(trajectory: Trajectory | None, objects: Any, stamp: Any) -> MarkerArray:
+    """The trajectory as a line and each object as a box, for RViz; what was there before is taken away."""
+    clear = Marker(action=Marker.DELETEALL)
+    clear.header.frame_id = MAP
+    markers = [clear]
+    if trajectory is not None:
+        line = _marker("trajectory", 0, Marker.LINE_STRIP, (0.3, 0.76, 0.63), stamp)
+        line.scale.x = 0.5
+        line.points = [Point(x=float(x), y=float(y), z=0.1) for x, y in zip(trajectory.x_m, trajectory.y_m, strict=True)]
+        markers.append(line)
+    for one in objects.objects if objects is not None else []:
+        box = _marker("objects", one.id % 2**31, Marker.CUBE, (0.67, 0.71, 0.78), stamp)
+        box.pose.position.x, box.pose.position.y, box.pose.position.z = one.x_m, one.y_m, one.z_m
+        turn = box.pose.orientation
+        turn.x, turn.y, turn.z, turn.w = quaternion_from_yaw(one.yaw_rad)
+        box.scale.x, box.scale.y, box.scale.z = one.length_m, one.width_m, one.height_m
+        markers.append(box)
+    return MarkerArray(markers=markers)
+
+
+def _marker(namespace: str, number: int, kind: int, colour: tuple[float, float, float], stamp: Any) -> Marker:
+    marker = Marker(ns=namespace, id=number, type=kind, action=Marker.ADD)
+    marker.header.stamp, marker.header.frame_id = stamp, MAP
+    marker.pose.orientation.w = 1.0
+    marker.color = ColorRGBA(r=colour[0], g=colour[1], b=colour[2], a=0.9)
+    return marker

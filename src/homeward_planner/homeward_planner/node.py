@@ -54,7 +54,7 @@ class PlannerNode(CarNode):
         self.shown: Any = None
         self.ticks = 0
         self.trajectory, self.state = self.publish_to(ledger.TRAJECTORY), self.publish_to(ledger.PLANNER_STATE)
-        self.route = self.publish_to(ledger.ROUTE)
+        self.route, self.scene = self.publish_to(ledger.ROUTE), self.publish_to(ledger.SCENE_MARKERS)
         self.show_map()
         self.subscribe_to(ledger.LOCALIZATION, self.on_localization)
         self.subscribe_to(ledger.OBJECTS, self.on_objects)
@@ -114,6 +114,8 @@ class PlannerNode(CarNode):
         self.finish(self.navigation.tick(output.state))
         self.state.publish(convert.state_message(output.state, self.navigation.name, self.stamp()))
         self.show_route()
+        if self.scene.wanted():
+            self.scene.publish(convert.scene_markers(output.trajectory, seen, self.stamp()))
         self.give_feedback(output.state, now_s)
         took_s = (self.monotonic_ns() - began_ns) * 1e-9
         slow = [fault("planner.slow", f"{took_s:.2f} s")] if took_s > 2 * self.params.period_s else []

@@ -90,6 +90,7 @@ TRAJECTORY = Interface("planner/trajectory", f"{_OURS}/msg/Trajectory", "planner
 PLACES = Interface("planner/places", f"{_OURS}/msg/Places", "planner", profile=LATCHED, cockpit=_READ, doc="the places of this map")
 LANE_MAP = Interface("planner/lane_map", f"{_OURS}/msg/LaneMap", "planner", profile=LATCHED, cockpit=_READ, doc="the map's lines, for drawing")
 MARKERS = Interface("planner/markers", "visualization_msgs/msg/MarkerArray", "planner", profile=LATCHED, doc="the map for RViz")
+SCENE_MARKERS = Interface("planner/scene_markers", "visualization_msgs/msg/MarkerArray", "planner", rate_hz=10, doc="objects and trajectory for RViz; made while somebody looks")
 DRIVE_TO = Interface("planner/drive_to", f"{_OURS}/srv/DriveTo", "planner", _S, cockpit=_CALL, doc="send the car to a place by name")
 CANCEL_DRIVE = Interface("planner/cancel", "std_srvs/srv/Trigger", "planner", _S, cockpit=_CALL, doc="forget the goal; the car comes to a standstill")
 NAVIGATE = Interface("navigate_to_pose", "nav2_msgs/action/NavigateToPose", "planner", _A, cockpit=_CALL, doc="Nav2's action")
