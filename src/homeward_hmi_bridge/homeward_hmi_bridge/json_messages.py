@@ -10,9 +10,11 @@ from typing import Any
 
 from homeward_runtime.car_node import message_class
 
-INTEGERS = {"int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "octet", "byte", "char"}
+# rosidl's setters check nothing unless told to, and a number that doesn't fit would end the process when it is packed
+INTEGERS = {f"{sign}int{bits}": ((0, 2**bits - 1) if sign else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1))
+            for sign in ("", "u") for bits in (8, 16, 32, 64)} | dict.fromkeys(("octet", "byte", "char"), (0, 255))  # fmt: skip
 FLOATS = {"float", "double", "float32", "float64"}
-SEQUENCE = re.compile(r"(?:sequence<(?P<of>.+?)(?:, \d+)?>|(?P<item>.+)\[\d*\])$")
+SEQUENCE = re.compile(r"(?:sequence<(?P<of>.+?)(?:, (?P<most>\d+))?>|(?P<item>.+)\[(?P<exactly>\d*)\])$")
 
 
 class MessageError(ValueError):
@@ -72,7 +74,10 @@ def fill(message: Any, values: Any, where: str = "") -> Any:
 def _in(value: Any, kind: str, path: str) -> Any:
     found = SEQUENCE.match(kind)
     if found:
-        return _sequence(value, found["of"] or found["item"], path)
+        items = _sequence(value, found["of"] or found["item"], path)
+        if (found["most"] and len(items) > int(found["most"])) or (found["exactly"] and len(items) != int(found["exactly"])):
+            raise MessageError(f"'{path}' has {len(items)} entries, wants {kind}")
+        return items
     if "/" in kind:
         package, name = kind.split("/")
         return from_json(f"{package}/msg/{name}", value, path)
@@ -81,6 +86,10 @@ def _in(value: Any, kind: str, path: str) -> Any:
     wanted = bool if kind == "boolean" else int if kind in INTEGERS else float if kind in FLOATS else str
     if type(value) is not wanted:
         raise MessageError(f"'{path}' is {_short(value)}, wants {kind}")
+    if wanted is int and not INTEGERS[kind][0] <= value <= INTEGERS[kind][1]:
+        raise MessageError(f"'{path}' is {_short(value)}, wants {kind}")
+    if wanted is str and any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+        raise MessageError(f"'{path}' holds half a character")
     return value
 
 

@@ -59,6 +59,7 @@ class Localization:
         self.z_m: float | None = None
         self.turn_radps: float | None = None
         self.turn_s = self.vehicle_s = self.fix_s = -math.inf
+        self.speed_mps = 0.0
 
     def on_imu(self, time_s: float, yaw_rate_radps: float, heading_rad: float | None, heading_std_rad: float) -> None:
         """`heading_rad` is None from an IMU without a compass."""
@@ -67,13 +68,21 @@ class Localization:
         self.turn_radps, self.turn_s = yaw_rate_radps, time_s
         if heading_rad is not None and math.isfinite(heading_rad) and heading_std_rad > 0.0:
             # its errors last for seconds, and fifty a second are no fifty opinions
-            self.filter.correct_heading(heading_rad, heading_std_rad * 7.0)
+            turned_rad = self._ahead_s(time_s) * yaw_rate_radps
+            self.filter.correct_heading(heading_rad - turned_rad, heading_std_rad * 7.0)
+
+    def _ahead_s(self, time_s: float) -> float:
+        """How much newer a measurement is than the filter's state, which is the last vehicle state's."""
+        ahead_s = time_s - self.vehicle_s
+        return ahead_s if abs(ahead_s) < LONGEST_STEP_S else 0.0
 
     def on_fix(self, time_s: float, latitude_deg: float, longitude_deg: float, altitude_m: float, std_m: float) -> None:
         """A satellite position; std_m from its covariance."""
         if not all(map(math.isfinite, (latitude_deg, longitude_deg, altitude_m, std_m))) or abs(latitude_deg) > 90.0:
             return
         x_m, y_m, z_m = to_local(latitude_deg, longitude_deg, altitude_m, self.origin)
+        way_m, yaw_rad = self.speed_mps * self._ahead_s(time_s), self.filter.pose.yaw_rad
+        x_m, y_m = x_m - way_m * math.cos(yaw_rad), y_m - way_m * math.sin(yaw_rad)
         if self.filter.correct_position(x_m, y_m, max(std_m, self.params.fix_std_min_m)):
             self.fix_s = time_s
             self.z_m = z_m if self.z_m is None else self.z_m + 0.1 * (z_m - self.z_m)
@@ -86,6 +95,7 @@ class Localization:
         period_s, self.vehicle_s = time_s - self.vehicle_s, max(time_s, self.vehicle_s)
         if period_s <= 0.0 or not (math.isfinite(speed_mps) and math.isfinite(yaw_rate_radps)):
             return None
+        self.speed_mps = speed_mps
         turn_radps = self.turn_radps if self.turn_radps is not None and time_s - self.turn_s < 0.1 else yaw_rate_radps
         if period_s < LONGEST_STEP_S:
             self.odom = advanced(self.odom, speed_mps, turn_radps, period_s)
