@@ -8,8 +8,9 @@ import os
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -137,6 +138,41 @@ def sim(context: typer.Context) -> None:
     environment = workspace_environment()
     environment["PYTHONPATH"] = f"{ROOT / 'src' / 'homeward_sim'}{os.pathsep}{environment.get('PYTHONPATH', '')}"
     _become([sys.executable, "-m", "homeward_sim", *context.args], environment)
+
+
+Topics = Annotated[list[str] | None, typer.Argument(help="Topics; without, all but pictures and clouds.")]
+
+
+@app.command()
+def record(
+    tape: Annotated[Path, typer.Argument(metavar="TAPE.mcap")], topics: Topics = None, as_tool: Annotated[bool, typer.Option(hidden=True)] = False
+) -> None:
+    """Record a running stack as MCAP, until Ctrl-C. rosbag2 and Foxglove read it."""
+    _tape_tool(as_tool, ["record", str(tape), *(topics or [])], lambda tapes: tapes.record(tape, topics or []))
+
+
+@app.command()
+def replay(
+    tape: Annotated[Path, typer.Argument(metavar="TAPE.mcap")], topics: Topics = None,
+    speed: Annotated[float, typer.Option(min=0.01, max=100.0, help="How many times as fast.")] = 1.0,
+    as_tool: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:  # fmt: skip
+    """Publish a tape's messages again, at their times."""
+    arguments = ["replay", str(tape), *(topics or []), "--speed", str(speed)]
+    _tape_tool(as_tool, arguments, lambda tapes: tapes.replay(tape, topics or [], speed))
+
+
+def _tape_tool(inside: bool, arguments: list[str], work: Callable[[Any], int]) -> None:
+    """Tapes need ROS 2 in this process: start over in the sourced environment, then do the work."""
+    if not inside:
+        _become([sys.executable, "-m", "homeward_cli", *arguments, "--as-tool"], _ready())
+    from homeward_cli import tapes
+    from homeward_runtime.tape import TapeError
+
+    try:
+        sys.exit(work(tapes))
+    except TapeError as error:
+        sys.exit(_complain(str(error)))
 
 
 @map_app.command("convert")
