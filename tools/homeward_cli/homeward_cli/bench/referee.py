@@ -33,12 +33,13 @@ from homeward_cli.bench.judging import (
     LaneDepartures,
     LaneFix,
     RedLights,
+    overlapping,
 )
 from homeward_cli.bench.referee_map import lane_fix, stop_lines
 
-LOOK_FOR_EGO_EVERY = 10
 NEAR_M = 40.0
 POLL_S = 0.2
+BODIES = ("vehicle.", "walker.", "static.prop.")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,23 @@ class Seen:
     controls: tuple[tuple[float, ...], ...]
 
 
+@dataclass(frozen=True)
+class Known:
+    """An actor and its box: half sizes, and its middle in the actor's frame. Asking the client for a box asks the server."""
+
+    actor: Any
+    half: tuple[float, float, float]
+    middle: tuple[float, float, float]
+    turned_rad: float
+
+    @staticmethod
+    def of(actor: Any) -> Known:
+        is_body = actor.type_id.startswith(BODIES)
+        box = actor.bounding_box if is_body else carla.BoundingBox()
+        half, middle = box.extent, box.location
+        return Known(actor, (half.x, half.y, half.z), (middle.x, middle.y, middle.z), radians(box.rotation.yaw))
+
+
 class Referee:
     """Judges the vehicle with one role name. `judge` takes the frames in their order."""
 
@@ -59,11 +77,11 @@ class Referee:
         self.frames, self.collisions, self.departures, self.journey = Frames(), Collisions(), LaneDepartures(), Journey()
         self.red_lights = RedLights(stop_lines(self._map, self.lights))
         self.arrival = None if goal is None else Arrival(np.array((goal[0], -goal[1])), radius_m)
-        self.ego: Any = None
+        self.ego: Known | None = None
         self.started_s: float | None = None
         self.now_s = 0.0
         self.hashes: list[str] | None = [] if hashes else None
-        self._actors: dict[int, Any] = {}
+        self._actors: dict[int, Known] = {}
         self._rear_m = 0.0
 
     def take(self, snapshot: Any) -> Seen:
@@ -72,7 +90,8 @@ class Referee:
         return Seen(snapshot, tuple(int(light.state) for light in self.lights), controls)
 
     def _vehicles(self) -> list[Any]:
-        return [self._actors[number] for number in sorted(self._actors) if self._actors[number].type_id.startswith("vehicle.")]
+        actors = [self._actors[number].actor for number in sorted(self._actors)]
+        return [actor for actor in actors if actor.type_id.startswith("vehicle.")]
 
     def judge(self, seen: Seen) -> bool:
         """Judge one frame; True once the car has arrived."""
@@ -80,28 +99,28 @@ class Referee:
         self.frames.see(snapshot.frame)
         self.now_s = snapshot.timestamp.elapsed_seconds
         self._meet_new_actors(snapshot)
-        here = snapshot.find(self.ego.id) if self.ego is not None else None
-        if here is None:
+        here = snapshot.find(self.ego.actor.id) if self.ego is not None else None
+        if self.ego is None or here is None:
             return False
         if self.started_s is None:
             self.started_s = self.now_s
-        arrived = self._judge_ego(snapshot, here, seen.lights)
+        arrived = self._judge_ego(self.ego, snapshot, here, seen.lights)
         if self.hashes is not None:
             self.hashes.append(self._hash(seen))
         return arrived
 
-    def _judge_ego(self, snapshot: Any, here: Any, lights: tuple[int, ...]) -> bool:
+    def _judge_ego(self, known: Known, snapshot: Any, here: Any, lights: tuple[int, ...]) -> bool:
         transform = here.get_transform()
         yaw = radians(transform.rotation.yaw)
         heading = np.array((cos(yaw), sin(yaw)))
         place = np.array((transform.location.x, transform.location.y))
-        extent, speed = self.ego.bounding_box.extent, here.get_velocity().length()
-        ego = boxes_of([(self.ego, transform)])
+        speed = here.get_velocity().length()
+        ego = boxes_of([(known, transform)])
         others = [(self._actors[one.id], one.get_transform()) for one in snapshot if self._matters(one, place)]
         hit = overlapping_ids(ego, others)
         self.collisions.see(self.now_s, hit)
         red = np.array([state == int(carla.TrafficLightState.Red) for state in lights], np.bool_)
-        self.red_lights.see(self.now_s, place + extent.x * heading, heading, red)
+        self.red_lights.see(self.now_s, place + known.half[0] * heading, heading, red)
         self.departures.see(self.now_s, self._fix(transform, ego))
         self.journey.see(place, speed)
         return self.arrival is not None and self.arrival.see(self.now_s, place - self._rear_m * heading, speed)
@@ -111,7 +130,7 @@ class Referee:
 
     def _matters(self, one: Any, place: np.ndarray) -> bool:
         actor = self._actors.get(one.id)
-        if actor is None or actor.id == self.ego.id or not actor.type_id.startswith(("vehicle.", "walker.", "static.prop.")):
+        if actor is None or actor is self.ego or not any(actor.half):
             return False
         there = one.get_transform().location
         return bool(np.hypot(there.x - place[0], there.y - place[1]) < NEAR_M)
@@ -123,9 +142,9 @@ class Referee:
         if all(number in self._actors for number in present):
             return
         for actor in self._world.get_actors(sorted(present - self._actors.keys())):
-            self._actors[actor.id] = actor
+            self._actors[actor.id] = known = Known.of(actor)
             if actor.attributes.get("role_name") == self._role and actor.type_id.startswith("vehicle."):
-                self.ego, self._rear_m = actor, rear_axle_m(actor)
+                self.ego, self._rear_m = known, rear_axle_m(actor)
 
     def _hash(self, seen: Seen) -> str:
         digest = hashlib.sha256()
@@ -161,33 +180,26 @@ class Referee:
         }
 
     def _name(self, number: int) -> str:
-        actor = self._actors.get(number)
-        return f"{number} {actor.type_id if actor is not None else ''}".strip()
+        known = self._actors.get(number)
+        return f"{number} {known.actor.type_id if known is not None else ''}".strip()
 
 
-def boxes_of(actors: list[tuple[Any, Any]]) -> Boxes:
+def boxes_of(actors: list[tuple[Known, Any]]) -> Boxes:
     """Boxes of actors at transforms."""
     middle, yaw, half = np.zeros((len(actors), 3)), np.zeros(len(actors)), np.zeros((len(actors), 3))
-    for number, (actor, transform) in enumerate(actors):
-        box = actor.bounding_box
-        turn = radians(transform.rotation.yaw)
+    for number, (known, transform) in enumerate(actors):
+        turn, here = radians(transform.rotation.yaw), transform.location
         c, s = cos(turn), sin(turn)
-        middle[number] = (
-            transform.location.x + c * box.location.x - s * box.location.y,
-            transform.location.y + s * box.location.x + c * box.location.y,
-            transform.location.z + box.location.z,
-        )
-        yaw[number] = turn + radians(box.rotation.yaw)
-        half[number] = box.extent.x, box.extent.y, box.extent.z
+        x, y, z = known.middle
+        middle[number] = here.x + c * x - s * y, here.y + s * x + c * y, here.z + z
+        yaw[number], half[number] = turn + known.turned_rad, known.half
     return Boxes(middle, yaw, half)
 
 
-def overlapping_ids(ego: Boxes, others: list[tuple[Any, Any]]) -> list[int]:
+def overlapping_ids(ego: Boxes, others: list[tuple[Known, Any]]) -> list[int]:
     """Ids of the actors that the ego's box overlaps."""
-    from homeward_cli.bench.judging import overlapping
-
     touched = overlapping(ego, boxes_of(others))
-    return [actor.id for (actor, _), hit in zip(others, touched, strict=True) if hit]
+    return [known.actor.id for (known, _), hit in zip(others, touched, strict=True) if hit]
 
 
 def rear_axle_m(vehicle: Any) -> float:
