@@ -97,6 +97,8 @@ class SensorsNode(CarNode):
             settings.synchronous_mode, settings.fixed_delta_seconds = True, self.params.step_s
             world.apply_settings(settings)
         ego = self.find_ego(world)
+        if self.params.tick != "external":
+            world.tick(TICK_TIMEOUT_S)  # so that everybody sees the car where it stands
         self.carla_map = world.get_map()
         self.rig = Rig(self.params, world, ego, self.wake)
         self.rig.spawn()
@@ -110,7 +112,6 @@ class SensorsNode(CarNode):
 
     def fill_the_streets(self, client: carla.Client, world: carla.World, ego: carla.Actor) -> None:
         """The other cars, the same for the same seed. Raises WorldError when the map has no room for them."""
-        world.tick(10.0)  # so that the ego's place is known
         params = self.params
         try:
             self.traffic = spawn_traffic(

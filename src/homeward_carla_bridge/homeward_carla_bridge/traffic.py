@@ -1,8 +1,9 @@
 """Traffic by the client's own TrafficManager, the same for the same seed, in synchronous mode.
 
-Whoever ticks the world hosts the traffic: TrafficManager computes in `world.tick()`. Two things are to be known (and cost others
-hours): on two cores its threads lose a wake-up about once in some thousand ticks and then wait for ever, hence `pin_to_one_core`
-before the client is made and a `TrafficWatch` beside it; and hybrid physics teleports cars, so it stays off.
+Whoever ticks the world hosts the traffic: TrafficManager computes in `world.tick()`. Two things are to be known
+(and cost others hours): on two cores its threads lose a wake-up about once in some thousand ticks and then wait
+for ever, hence `pin_to_one_core` before the client is made and a `TrafficWatch` beside it; and hybrid physics
+teleports cars, so it stays off.
 """
 
 import os
@@ -62,8 +63,8 @@ def spawn_traffic(
 ) -> Traffic:
     """Spawn `count` cars under TrafficManager. The world must be in synchronous mode already.
 
-    `keep_clear` are transforms (of the ego) that no car may start within CLEAR_OF_EGO_M of. `port` 0 finds a free one. The
-    same world, seed and arguments give the same cars at the same places in the same order. Raises NoRoom.
+    `keep_clear` are transforms (of the ego) that no car may start within CLEAR_OF_EGO_M of. `port` 0 finds a free
+    one. The same world, seed and arguments give the same cars at the same places in the same order. Raises NoRoom.
     """
     manager_port = port or free_port()
     manager = client.get_trafficmanager(manager_port)
@@ -118,6 +119,4 @@ def _painted(blueprint: Any, chance: random.Random) -> Any:
 
 def _is_clear(point: Any, keep_clear: list[Any]) -> bool:
     here = point.location
-    return all(
-        hypot(here.x - other.location.x, here.y - other.location.y) >= CLEAR_OF_EGO_M for other in keep_clear
-    )
+    return all(hypot(here.x - other.location.x, here.y - other.location.y) >= CLEAR_OF_EGO_M for other in keep_clear)

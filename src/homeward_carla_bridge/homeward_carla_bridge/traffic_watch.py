@@ -1,9 +1,10 @@
 """A watch over TrafficManager, in a process of its own: it pokes a manager that has lost a wake-up.
 
-Why a process: the deadlock sits in the client's C++ threads, inside `world.tick()`; no signal handler and, where the call holds
-the interpreter, no Python thread of that process runs then. Owner and watch share a page of memory: the owner says when a tick
-begins and ends (two stores), the watch counts its pokes there. A poke is two calls to the manager's own port: asynchronous, and
-synchronous again; it wakes the threads and, as measured, changes nothing in what they compute.
+Why a process: the deadlock sits in the client's C++ threads, inside `world.tick()`; no signal handler and, where
+the call holds the interpreter, no Python thread of that process runs then. Owner and watch share a page of memory:
+the owner says when a tick begins and ends (two stores), the watch counts its pokes there. A poke is two calls to
+the manager's own port: asynchronous, and synchronous again; it wakes the threads and, as measured, changes nothing
+in what they compute.
 """
 
 import mmap
@@ -93,7 +94,11 @@ def watch(path: str, port: int, quiet_s: float) -> None:
         if (begun, ended) != seen or begun == ended:
             seen, since = (begun, ended), now
         elif now - since >= quiet_s:
-            print(f"[traffic watch] no tick for {now - since:.1f} s: poking the traffic manager", file=sys.stderr, flush=True)
+            print(
+                f"[traffic watch] no tick for {now - since:.1f} s: poking the traffic manager",
+                file=sys.stderr,
+                flush=True,
+            )
             poke(port)
             COUNTER.pack_into(page, POKES, pokes + 1)
             since = now

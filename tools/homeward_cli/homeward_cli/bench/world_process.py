@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -35,9 +36,9 @@ def _is_free(port: int) -> bool:
 def fresh_world(map_name: str, seed: int, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """`homeward_sim` on this port, ready; ended on leaving. Raises RuntimeError when it doesn't come up."""
     command = [sys.executable, "-m", "homeward_sim", "--map", map_name, "--port", str(port), "--seed", str(seed)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
-        _wait_until_it_listens(process, port)
+        _wait_until_ready(process)
         yield process
     finally:
         process.send_signal(signal.SIGINT)
@@ -47,13 +48,15 @@ def fresh_world(map_name: str, seed: int, port: int) -> Iterator[subprocess.Pope
             process.kill()
 
 
-def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes]) -> None:
+    """It says so on its standard output; from a cold cache it compiles for some twenty seconds first."""
+    assert process.stdout is not None
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"the world ended with exit code {process.returncode} before it was ready")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+        if select.select([process.stdout], [], [], 0.2)[0]:
+            line = process.stdout.readline()
+            if b"World ready" in line:
                 return
-        time.sleep(0.1)
+            if not line:
+                raise RuntimeError(f"the world ended with exit code {process.wait()} before it was ready")
     raise RuntimeError(f"the world was not ready after {READY_S:.0f} s")
