@@ -28,7 +28,9 @@ def _read_options(arguments: list[str]) -> argparse.Namespace:
         arguments = arguments[: arguments.index("--ros-args")]
     parser = argparse.ArgumentParser(prog="world", description="A headless world that the carla client connects to.")
     parser.add_argument("--map", default="hometown", help="name of a map, or the path of an OpenDRIVE file")
-    parser.add_argument("--port", type=_port, default=2000, help="port for calls; streams use the next one; 0 finds two")
+    parser.add_argument(
+        "--port", type=_port, default=2000, help="port for calls; streams use the next one; 0 finds two"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sensors' noise")
     return parser.parse_args(arguments)

@@ -1,7 +1,7 @@
 """The actors of a world: who they are, and tables of where they are.
 
-Everything that moves lives in dense structured arrays, one row an actor in the order of their ids, so that a step is a few
-compiled loops. `RowTable` finds an actor's row by its id.
+Everything that moves lives in dense structured arrays, one row an actor in the order of their ids, so that a step
+is a few compiled loops. `RowTable` finds an actor's row by its id.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from homeward_sim.catalogue import CarModel
 from homeward_sim.geometry import Box, Pose
-from homeward_sim.jit import compiled
+from homeward_sim.jit import Row, compiled
 
 OTHER = np.dtype(
     [
@@ -28,8 +28,9 @@ OTHER = np.dtype(
     ],
     align=True,
 )
-"""Sensors, props and the spectator: a pose, and what it is relative to (`parent_table` 0: nothing, 1: a car, 2: a walker, 3: one
-of these)."""
+"""Sensors, props and the spectator: a pose, and what it is relative to (`parent_table` 0: nothing, 1: a car, 2: a
+walker, 3: one of these).
+"""
 NO_PARENT, ON_CAR, ON_WALKER, ON_OTHER = 0, 1, 2, 3
 CAR_KIND, WALKER_KIND, LIGHT_KIND, OTHER_KIND = "vehicle", "walker", "light", "other"
 
@@ -109,7 +110,7 @@ def put(row: Any, pose: Pose) -> None:
 
 
 @compiled
-def _carry(row: NDArray[np.void], parent: NDArray[np.void]) -> None:
+def _carry(row: Row, parent: Row) -> None:
     """`geometry.attached`, for rows."""
     cp, sp, cy, sy = np.cos(parent.pitch), np.sin(parent.pitch), np.cos(parent.yaw), np.sin(parent.yaw)
     cr, sr = np.cos(parent.roll), np.sin(parent.roll)

@@ -1,8 +1,8 @@
 """Houses along the road: those that the map names, or, where it names none, a row of our own.
 
-An OpenDRIVE `<object type="building">` with length, width and height is taken as it is: position by s and t, `hdg` from the
-road's direction, `zOffset` for its foot. A map without any gets plain blocks behind its kerbs, always the same for the same
-map, so that sensors have something to see; they keep clear of every lane and sidewalk.
+An OpenDRIVE `<object type="building">` with length, width and height is taken as it is: position by s and t, `hdg`
+from the road's direction, `zOffset` for its foot. A map without any gets plain blocks behind its kerbs, always the
+same for the same map, so that sensors have something to see; they keep clear of every lane and sidewalk.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
 """What can be spawned that has a body: vehicles by their published dimensions, walkers, and things on the road.
 
-Lengths, widths (without mirrors), heights and wheelbases are the makers' published figures in metres, masses their kerb weights
-in kg, powers in kW. The yaw inertia follows from mass and axles with the ratio of the BMW 320i in Althoff's vehicle models.
+Lengths, widths (without mirrors), heights and wheelbases are the makers' published figures in metres, masses their
+kerb weights in kg, powers in kW. The yaw inertia follows from mass and axles with the ratio of the BMW 320i in
+Althoff's vehicle models.
 """
 
 from dataclasses import dataclass
@@ -85,30 +86,30 @@ CARS: tuple[CarModel, ...] = (
     CarModel("vehicle.lincoln.mkz_2017", "lincoln", "MKZ", "car", 4.925, 1.864, 1.476, 2.850, 1700, 180),
     CarModel("vehicle.lincoln.mkz_2020", "lincoln", "MKZ", "car", 4.925, 1.864, 1.476, 2.850, 1712, 183, 2),
     CarModel("vehicle.mercedes.coupe", "mercedes", "E Coupé", "car", 4.698, 1.786, 1.397, 2.760, 1655, 150),
-    CarModel("vehicle.mercedes.sprinter", "mercedes", "Sprinter", "van", 5.932, 2.020, 2.638, 3.665, 2160, 120, 2, "", 4),
+    CarModel("vehicle.mercedes.sprinter", "mercedes", "Sprinter", "van",
+             5.932, 2.020, 2.638, 3.665, 2160, 120, 2, "", 4),
     CarModel("vehicle.mini.cooper_s", "mini", "Cooper S", "car", 3.850, 1.727, 1.414, 2.495, 1235, 141),
     CarModel("vehicle.nissan.micra", "nissan", "Micra", "car", 3.719, 1.660, 1.540, 2.430, 945, 59),
     CarModel("vehicle.nissan.patrol", "nissan", "Patrol", "car", 5.045, 1.930, 1.855, 2.970, 2430, 118),
     CarModel("vehicle.seat.leon", "seat", "León", "car", 4.315, 1.768, 1.458, 2.578, 1310, 92),
-    CarModel("vehicle.tesla.model3", "tesla", "Model 3", "car", 4.694, 1.849, 1.443, 2.875, 1760, 239, 2, electric=True),
+    CarModel("vehicle.tesla.model3", "tesla", "Model 3", "car",
+             4.694, 1.849, 1.443, 2.875, 1760, 239, 2, electric=True),
     CarModel("vehicle.toyota.prius", "toyota", "Prius", "car", 4.460, 1.745, 1.490, 2.700, 1370, 100, electric=True),
     CarModel("vehicle.volkswagen.t2", "volkswagen", "T2", "van", 4.505, 1.720, 1.955, 2.400, 1310, 51),
-    CarModel(
-        "vehicle.mitsubishi.fusorosa", "mitsubishi", "Fuso Rosa", "bus", 6.990, 2.010, 2.645, 3.995, 3700, 129, 2, "", 4, 42
-    ),
-    CarModel(
-        "vehicle.yamaha.yzf", "yamaha", "YZF-R6", "motorcycle", 2.040, 0.695, 1.150, 1.375, 265, 87, 1, "", 2, 40, 0.30
-    ),
-    CarModel(
-        "vehicle.kawasaki.ninja", "kawasaki", "Ninja 400", "motorcycle", 1.990, 0.710, 1.120, 1.370, 243, 33, 1, "", 2, 40, 0.3
-    ),
-    CarModel(
-        "vehicle.harley-davidson.low_rider", "harley-davidson", "Low Rider", "motorcycle", 2.355, 0.860, 1.160, 1.630, 375, 65,
-        1, "", 2, 38, 0.33,
-    ),
-    CarModel("vehicle.vespa.zx125", "vespa", "Primavera", "motorcycle", 1.852, 0.680, 1.120, 1.334, 205, 8, 1, "", 2, 42, 0.23),
-    CarModel("vehicle.bh.crossbike", "bh", "cross bicycle", "bicycle", 1.800, 0.620, 1.700, 1.080, 88, 0.6, 1, "", 2, 45, 0.35),
-    CarModel("vehicle.gazelle.omafiets", "gazelle", "Omafiets", "bicycle", 1.880, 0.620, 1.750, 1.150, 95, 0.5, 1, "", 2, 45, 0.35),
+    CarModel("vehicle.mitsubishi.fusorosa", "mitsubishi", "Fuso Rosa", "bus",
+             6.990, 2.010, 2.645, 3.995, 3700, 129, 2, "", 4, 42),
+    CarModel("vehicle.yamaha.yzf", "yamaha", "YZF-R6", "motorcycle",
+             2.040, 0.695, 1.150, 1.375, 265, 87, 1, "", 2, 40, 0.30),
+    CarModel("vehicle.kawasaki.ninja", "kawasaki", "Ninja 400", "motorcycle",
+             1.990, 0.710, 1.120, 1.370, 243, 33, 1, "", 2, 40, 0.3),
+    CarModel("vehicle.harley-davidson.low_rider", "harley-davidson", "Low Rider", "motorcycle",
+             2.355, 0.860, 1.160, 1.630, 375, 65, 1, "", 2, 38, 0.33),
+    CarModel("vehicle.vespa.zx125", "vespa", "Primavera", "motorcycle",
+             1.852, 0.680, 1.120, 1.334, 205, 8, 1, "", 2, 42, 0.23),
+    CarModel("vehicle.bh.crossbike", "bh", "cross bicycle", "bicycle",
+             1.800, 0.620, 1.700, 1.080, 88, 0.6, 1, "", 2, 45, 0.35),
+    CarModel("vehicle.gazelle.omafiets", "gazelle", "Omafiets", "bicycle",
+             1.880, 0.620, 1.750, 1.150, 95, 0.5, 1, "", 2, 45, 0.35),
 )  # fmt: skip
 """Two-wheelers include their rider, in mass and in height where the rider is the taller one."""
 

@@ -1,16 +1,16 @@
 """Who touches whom, and what that does: oriented boxes on the plane, with impulse, restitution and friction.
 
-Boxes overlap where no edge direction separates them (the separating axis theorem). Two boxes that also overlap in height
-exchange an impulse at the contact, as two rigid bodies do, and are pushed apart.
+Boxes overlap where no edge direction separates them (the separating axis theorem). Two boxes that also overlap in
+height exchange an impulse at the contact, as two rigid bodies do, and are pushed apart.
 """
 
-from math import cos, floor, hypot, sin
+from math import cos, hypot, sin
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from homeward_sim.jit import compiled
+from homeward_sim.jit import Row, compiled
 
 RESTITUTION = 0.1
 BODY_FRICTION = 0.4
@@ -75,15 +75,17 @@ def index_obstacles(boxes: NDArray[np.void]) -> Obstacles:
 
 
 @compiled
-def _reach(a: NDArray[np.void], axis_x: float, axis_y: float) -> float:
+def _reach(a: Row, axis_x: float, axis_y: float) -> float:
     """Half the length of a box's shadow on an axis."""
     c, s = cos(a.yaw), sin(a.yaw)
-    return a.half_length * abs(c * axis_x + s * axis_y) + a.half_width * abs(c * axis_y - s * axis_x)
+    return float(a.half_length * abs(c * axis_x + s * axis_y) + a.half_width * abs(c * axis_y - s * axis_x))
 
 
 @compiled
-def overlap(a: NDArray[np.void], b: NDArray[np.void]) -> tuple[float, float, float]:
-    """(depth in m, axis x, axis y): the least push along the axis from a to b that parts them; depth <= 0: they don't touch."""
+def overlap(a: Row, b: Row) -> tuple[float, float, float]:
+    """(depth in m, axis x, axis y): the least push along the axis from a to b that parts them; depth <= 0: they don't
+    touch.
+    """
     dx, dy = b.x - a.x, b.y - a.y
     depth, axis_x, axis_y = 1e18, 1.0, 0.0
     for edge in range(4):
@@ -100,7 +102,7 @@ def overlap(a: NDArray[np.void], b: NDArray[np.void]) -> tuple[float, float, flo
 
 
 @compiled
-def touching(a: NDArray[np.void], b: NDArray[np.void]) -> bool:
+def touching(a: Row, b: Row) -> bool:
     """Whether two boxes overlap, on the plane and in height."""
     if a.z > b.z + b.height or b.z > a.z + a.height:
         return False
@@ -112,7 +114,7 @@ def touching(a: NDArray[np.void], b: NDArray[np.void]) -> bool:
 
 
 @compiled
-def _corners_inside(a: NDArray[np.void], b: NDArray[np.void]) -> tuple[float, float, int]:
+def _corners_inside(a: Row, b: Row) -> tuple[float, float, int]:
     """Sum of b's corners that lie within a, and how many they are."""
     sum_x, sum_y, count = 0.0, 0.0, 0
     ca, sa, cb, sb = cos(a.yaw), sin(a.yaw), cos(b.yaw), sin(b.yaw)
@@ -127,7 +129,7 @@ def _corners_inside(a: NDArray[np.void], b: NDArray[np.void]) -> tuple[float, fl
 
 
 @compiled
-def _contact_point(a: NDArray[np.void], b: NDArray[np.void]) -> tuple[float, float]:
+def _contact_point(a: Row, b: Row) -> tuple[float, float]:
     x1, y1, n1 = _corners_inside(a, b)
     x2, y2, n2 = _corners_inside(b, a)
     if n1 + n2 == 0:
@@ -136,22 +138,20 @@ def _contact_point(a: NDArray[np.void], b: NDArray[np.void]) -> tuple[float, flo
 
 
 @compiled
-def _softness(body: NDArray[np.void], rx: float, ry: float, nx: float, ny: float) -> float:
+def _softness(body: Row, rx: float, ry: float, nx: float, ny: float) -> float:
     lever = rx * ny - ry * nx
-    return body.lightness + lever * lever * body.spinning
+    return float(body.lightness + lever * lever * body.spinning)
 
 
 @compiled
-def _push(body: NDArray[np.void], rx: float, ry: float, jx: float, jy: float) -> None:
+def _push(body: Row, rx: float, ry: float, jx: float, jy: float) -> None:
     body.vx += jx * body.lightness
     body.vy += jy * body.lightness
     body.yaw_rate += (rx * jy - ry * jx) * body.spinning
 
 
 @compiled
-def _closing(
-    a: NDArray[np.void], b: NDArray[np.void], ra: tuple[float, float], rb: tuple[float, float]
-) -> tuple[float, float]:
+def _closing(a: Row, b: Row, ra: tuple[float, float], rb: tuple[float, float]) -> tuple[float, float]:
     """Velocity of b's point of contact against a's."""
     vx = b.vx - b.yaw_rate * rb[1] - a.vx + a.yaw_rate * ra[1]
     vy = b.vy + b.yaw_rate * rb[0] - a.vy - a.yaw_rate * ra[0]
@@ -159,7 +159,7 @@ def _closing(
 
 
 @compiled
-def collide(a: NDArray[np.void], b: NDArray[np.void]) -> tuple[bool, float, float]:
+def collide(a: Row, b: Row) -> tuple[bool, float, float]:
     """Part two overlapping bodies and exchange their impulse. (Whether they hit, impulse on a in N·s, x and y.)"""
     depth, nx, ny = overlap(a, b)
     softest = a.lightness + b.lightness
@@ -212,19 +212,19 @@ def resolve(bodies: NDArray[np.void], obstacles: Obstacles, contacts: NDArray[np
 
 
 @compiled
-def _cells(obstacles: Obstacles, body: NDArray[np.void]) -> tuple[int, int, int, int]:
+def _cells(obstacles: Obstacles, body: Row) -> tuple[int, int, int, int]:
     """First and last row, first and last column of the cells that a body's surrounding circle reaches."""
     reach = hypot(body.half_length, body.half_width)
     rows = (len(obstacles.starts) - 1) // obstacles.columns
-    first_row = max(0, int(floor((body.y - reach - obstacles.y0_m) / GRID_CELL_M)))
-    last_row = min(rows - 1, int(floor((body.y + reach - obstacles.y0_m) / GRID_CELL_M)))
-    first_column = max(0, int(floor((body.x - reach - obstacles.x0_m) / GRID_CELL_M)))
-    last_column = min(obstacles.columns - 1, int(floor((body.x + reach - obstacles.x0_m) / GRID_CELL_M)))
+    first_row = max(0, int((body.y - reach - obstacles.y0_m) // GRID_CELL_M))
+    last_row = min(rows - 1, int((body.y + reach - obstacles.y0_m) // GRID_CELL_M))
+    first_column = max(0, int((body.x - reach - obstacles.x0_m) // GRID_CELL_M))
+    last_column = min(obstacles.columns - 1, int((body.x + reach - obstacles.x0_m) // GRID_CELL_M))
     return first_row, last_row, first_column, last_column
 
 
 @compiled
-def _resolve_obstacles(a: NDArray[np.void], obstacles: Obstacles, contacts: NDArray[np.void], count: int) -> int:
+def _resolve_obstacles(a: Row, obstacles: Obstacles, contacts: NDArray[np.void], count: int) -> int:
     first_row, last_row, first_column, last_column = _cells(obstacles, a)
     for row in range(first_row, last_row + 1):
         for column in range(first_column, last_column + 1):
@@ -239,7 +239,7 @@ def _resolve_obstacles(a: NDArray[np.void], obstacles: Obstacles, contacts: NDAr
 
 
 @compiled
-def is_free(candidate: NDArray[np.void], bodies: NDArray[np.void], obstacles: Obstacles) -> bool:
+def is_free(candidate: Row, bodies: NDArray[np.void], obstacles: Obstacles) -> bool:
     """Whether a body would touch nothing where it is."""
     for i in range(len(bodies)):
         if touching(candidate, bodies[i]):

@@ -1,10 +1,11 @@
 """How cars move: the single-track model with lateral slip, with grade, friction limits and a simple powertrain.
 
-The model is "single-track" of M. Althoff, M. Koschi, S. Manzinger, *CommonRoad: composable benchmarks for motion planning on
-roads* (vehicle models document, 2020a), equations of section "Single-Track Model (ST)", written in the slip angles of the two
-axles. Its tyre is BMW 320i's (vehicle 2 there). Beyond the published model, a tyre's side force saturates at the friction limit,
-where the linear model would grow without bound. Below `KINEMATIC_MPS`, where the model is stiff, the kinematic single-track
-model takes over; a car that slides sideways (after a collision) is a rigid body slowed by friction.
+The model is "single-track" of M. Althoff, M. Koschi, S. Manzinger, *CommonRoad: composable benchmarks for motion
+planning on roads* (vehicle models document, 2020a), equations of section "Single-Track Model (ST)", written in the
+slip angles of the two axles. Its tyre is BMW 320i's (vehicle 2 there). Beyond the published model, a tyre's side
+force saturates at the friction limit, where the linear model would grow without bound. Below `KINEMATIC_MPS`,
+where the model is stiff, the kinematic single-track model takes over; a car that slides sideways (after a
+collision) is a rigid body slowed by friction.
 """
 
 from math import atan, atan2, cos, hypot, sin, sqrt, tan
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homeward_sim.ground import Ground, height_at
-from homeward_sim.jit import compiled
+from homeward_sim.jit import Row, compiled
 
 GRAVITY_MPS2 = 9.81
 FRICTION = 1.0489
@@ -95,8 +96,10 @@ CAR = np.dtype(
     ],
     align=True,
 )
-"""One car. SI units; `to_*_axle`, `centre_of_gravity` and `centre_height` as lengths from the centre of gravity, from the
-middle and from the ground; `drag` is 0.5 rho c A / m in 1/m; `steering` is the demand -1..1 and `steer` the road wheel angle in rad."""
+"""One car. SI units; `to_*_axle`, `centre_of_gravity` and `centre_height` as lengths from the centre of gravity, from
+the middle and from the ground; `drag` is 0.5 rho c A / m in 1/m; `steering` is the demand -1..1 and `steer` the
+road wheel angle in rad.
+"""
 
 
 @compiled
@@ -126,8 +129,10 @@ def single_track(
 
 
 @compiled
-def _drive_mps2(car: NDArray[np.void], slope_mps2: float, speed: float) -> float:
-    """Acceleration along the car from engine, brakes, air, rolling and grade. At standstill brakes hold against the rest."""
+def _drive_mps2(car: Row, slope_mps2: float, speed: float) -> float:
+    """Acceleration along the car from engine, brakes, air, rolling and grade. At standstill brakes hold against the
+    rest.
+    """
     direction = -1.0 if car.reverse else 1.0
     pull = min(car.pull, car.power / car.mass / max(abs(speed), 1.0))
     if car.reverse:
@@ -143,14 +148,16 @@ def _drive_mps2(car: NDArray[np.void], slope_mps2: float, speed: float) -> float
 
 
 @compiled
-def _turn_wheel(car: NDArray[np.void], dt: float) -> float:
-    """The steering rate that takes the road wheels towards the demand within this substep, as fast as the rack allows."""
+def _turn_wheel(car: Row, dt: float) -> float:
+    """The steering rate that takes the road wheels towards the demand within this substep, as fast as the rack
+    allows.
+    """
     wanted = (car.steering * car.steer_limit - car.steer) / dt
-    return min(car.steer_rate, max(-car.steer_rate, wanted))
+    return float(min(car.steer_rate, max(-car.steer_rate, wanted)))
 
 
 @compiled
-def _roll_kinematically(car: NDArray[np.void], acceleration: float, steer_rate: float, dt: float) -> None:
+def _roll_kinematically(car: Row, acceleration: float, steer_rate: float, dt: float) -> None:
     """Advance by the kinematic single-track model, at the centre of gravity."""
     wheelbase = car.to_front_axle + car.to_rear_axle
     before = car.vx
@@ -171,7 +178,7 @@ def _roll_kinematically(car: NDArray[np.void], acceleration: float, steer_rate: 
 
 @compiled
 def _derivative(
-    car: NDArray[np.void], state: tuple[float, float, float, float, float, float], steer: float, acceleration: float
+    car: Row, state: tuple[float, float, float, float, float, float], steer: float, acceleration: float
 ) -> tuple[float, float, float, float, float, float]:
     _, _, yaw, speed, yaw_rate, slip = state
     speed = max(speed, 0.5 * KINEMATIC_MPS)
@@ -207,7 +214,7 @@ def _added(
 
 
 @compiled
-def _roll_with_slip(car: NDArray[np.void], acceleration: float, steer_rate: float, dt: float) -> None:
+def _roll_with_slip(car: Row, acceleration: float, steer_rate: float, dt: float) -> None:
     """Advance by the single-track model with the classical Runge-Kutta method."""
     state = (car.x, car.y, car.yaw, hypot(car.vx, car.vy), car.yaw_rate, atan2(car.vy, car.vx))
     half_steer, whole_steer = car.steer + steer_rate * dt / 2, car.steer + steer_rate * dt
@@ -222,7 +229,7 @@ def _roll_with_slip(car: NDArray[np.void], acceleration: float, steer_rate: floa
 
 
 @compiled
-def _slide(car: NDArray[np.void], steer_rate: float, dt: float) -> None:
+def _slide(car: Row, steer_rate: float, dt: float) -> None:
     """Advance as a rigid body that friction brings to rest."""
     c, s = cos(car.yaw), sin(car.yaw)
     world_vx, world_vy = c * car.vx - s * car.vy, s * car.vx + c * car.vy
@@ -240,15 +247,15 @@ def _slide(car: NDArray[np.void], steer_rate: float, dt: float) -> None:
 
 
 @compiled
-def _is_sliding(car: NDArray[np.void]) -> bool:
+def _is_sliding(car: Row) -> bool:
     wheelbase = car.to_front_axle + car.to_rear_axle
     expected = car.vx * tan(car.steer) * car.to_rear_axle / wheelbase
     excess = abs(car.vy - expected)
-    return excess > SLIDE_SIDE_MPS and excess > abs(car.vx) * SLIDE_SLIP_RAD
+    return bool(excess > SLIDE_SIDE_MPS and excess > abs(car.vx) * SLIDE_SLIP_RAD)
 
 
 @compiled
-def _advance(car: NDArray[np.void], dt: float) -> None:
+def _advance(car: Row, dt: float) -> None:
     """One car on the plane, in substeps. The pose is moved to the centre of gravity and back."""
     car.x += car.centre_of_gravity * cos(car.yaw)
     car.y += car.centre_of_gravity * sin(car.yaw)
@@ -270,7 +277,7 @@ def _advance(car: NDArray[np.void], dt: float) -> None:
 
 
 @compiled
-def _cruise(car: NDArray[np.void], dt: float) -> None:
+def _cruise(car: Row, dt: float) -> None:
     """Constant velocity in the car's frame, whatever the pedals say."""
     c, s = cos(car.yaw), sin(car.yaw)
     car.vx, car.vy, car.yaw_rate = car.cruise_x, car.cruise_y, 0.0
@@ -279,8 +286,8 @@ def _cruise(car: NDArray[np.void], dt: float) -> None:
 
 
 @compiled
-def _stand_on_ground(car: NDArray[np.void], ground: Ground, dt: float) -> None:
-    """Height, pitch and roll from the ground under the axles and sides; free fall where the ground falls away faster."""
+def _stand_on_ground(car: Row, ground: Ground, dt: float) -> None:
+    """Height, pitch and roll from the ground under the axles and sides; free fall where it drops away."""
     c, s = cos(car.yaw), sin(car.yaw)
     reach, side = 0.5 * (car.to_front_axle + car.to_rear_axle), 0.8 * car.half_width
     front = height_at(ground, car.x + c * reach, car.y + s * reach, car.z)
@@ -302,7 +309,7 @@ def _stand_on_ground(car: NDArray[np.void], ground: Ground, dt: float) -> None:
 
 
 @compiled
-def _report_motion(car: NDArray[np.void], dt: float) -> None:
+def _report_motion(car: Row, dt: float) -> None:
     """Velocity of the actor's origin in the map's frame, and its change over the step."""
     c, s = cos(car.yaw), sin(car.yaw)
     side = car.vy - car.yaw_rate * car.centre_of_gravity
@@ -327,7 +334,7 @@ def step_cars(cars: NDArray[np.void], ground: Ground, dt: float) -> None:
 
 
 @compiled
-def set_velocity(car: NDArray[np.void], world_vx: float, world_vy: float) -> None:
+def set_velocity(car: Row, world_vx: float, world_vy: float) -> None:
     """Give a car's centre of gravity this velocity in the map's frame, m/s."""
     c, s = cos(car.yaw), sin(car.yaw)
     car.vx, car.vy = c * world_vx + s * world_vy, c * world_vy - s * world_vx
@@ -335,7 +342,9 @@ def set_velocity(car: NDArray[np.void], world_vx: float, world_vy: float) -> Non
 
 @compiled
 def take_controls(cars: NDArray[np.void], places: NDArray[np.int64], controls: NDArray[np.float64]) -> None:
-    """Give the cars in these rows new pedals and wheels: (n, 7) finite numbers, in the order of the protocol's control."""
+    """Give the cars in these rows new pedals and wheels: (n, 7) finite numbers, in the order of the protocol's
+    control.
+    """
     for i in range(len(places)):
         car = cars[places[i]]
         car.throttle = min(max(controls[i, 0], 0.0), 1.0)
@@ -351,6 +360,6 @@ def stopping_distance_m(speed_mps: float, deceleration_mps2: float) -> float:
     return speed_mps * speed_mps / (2 * deceleration_mps2)
 
 
-def speed_of(car: NDArray[np.void]) -> float:
+def speed_of(car: Row) -> float:
     """Speed over the ground in m/s."""
     return sqrt(float(car["vx"]) ** 2 + float(car["vy"]) ** 2)

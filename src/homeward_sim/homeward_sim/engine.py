@@ -1,4 +1,6 @@
-"""What drives the world: settings, ticks, and who is told what. Still no sockets: it hands ready messages to a `publish`."""
+"""What drives the world: settings, ticks, and who is told what. Still no sockets: it hands ready messages to a
+`publish`.
+"""
 
 import logging
 from collections.abc import Callable
@@ -8,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homeward_sim.actors import write_plain
-from homeward_sim.maps import MapError, read_map, try_map
+from homeward_sim.maps import read_map, try_map
+from homeward_sim.opendrive import MapError
 from homeward_sim.protocol.messages import (
     LIGHT_ROW,
     LIGHTS_CHANGED,
@@ -36,8 +39,8 @@ Publish = Callable[[int, bytes], None]
 class Engine:
     """One world, its clients' settings, and the frames it sends.
 
-    `publish(stream, message)` takes what is to be sent; `has_listener(stream)` says whether anybody would get it, so that no
-    sensor works for nobody.
+    `publish(stream, message)` takes what is to be sent; `has_listener(stream)` says whether anybody would get it,
+    so that no sensor works for nobody.
     """
 
     def __init__(self, world: World, publish: Publish, has_listener: Callable[[int], bool]) -> None:
@@ -55,7 +58,7 @@ class Engine:
     def is_synchronous(self) -> bool:
         return bool(self.settings[0])
 
-    # ---- ticks -----------------------------------------------------------------------------------------------------
+    # ---- ticks --------------------------------------------------------------------------------------------------
 
     def tick(self) -> int:
         """One step; its state goes out at once, its sensors with the next `flush_sensors`."""
@@ -65,7 +68,7 @@ class Engine:
         return frame
 
     def flush_sensors(self) -> None:
-        """Measure and send what the last tick's sensors have, now that whoever asked for the tick has got its answer."""
+        """Measure and send what the last tick's sensors have, now that its caller has the answer."""
         if not self._sensors_wait:
             return
         self._sensors_wait = False
@@ -117,7 +120,7 @@ class Engine:
                 rows[name] = walkers[name]
         return rows
 
-    # ---- settings and episodes -----------------------------------------------------------------------------------------
+    # ---- settings and episodes ----------------------------------------------------------------------------------
 
     def apply_settings(self, settings: list[Any]) -> int:
         """Take over checked episode settings and return the present frame."""
@@ -132,7 +135,9 @@ class Engine:
         self._sent_map = text
 
     def load_map(self, name: str, reset_settings: bool) -> None:
-        """A new episode on a map by its name (the last part counts; an empty one means the present map). Raises Refused."""
+        """A new episode on a map by its name (the last part counts; an empty one means the present map). Raises
+        Refused.
+        """
         world = self.world
         plain = name.rsplit("/", 1)[-1].removesuffix("_Opt") or world.network.name
         if plain == SENT_MAP and not self._sent_map:

@@ -1,7 +1,7 @@
 """Poses and boxes in CARLA's left-handed frame, and how an attached pose follows its parent.
 
-The rotation matrix is the one of the client's `carla.Transform.get_matrix` (roll, then pitch, then yaw; Unreal's signs), held
-to it in a test.
+The rotation matrix is the one of the client's `carla.Transform.get_matrix` (roll, then pitch, then yaw; Unreal's
+signs), held to it in a test.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,9 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """An oriented box: its centre and rotation in the frame of the actor it belongs to (or of the map), and half lengths."""
+    """An oriented box: its centre and rotation in the frame of the actor it belongs to (or of the map), and half
+    lengths.
+    """
 
     centre: Pose
     extent_m: tuple[float, float, float]
@@ -101,8 +103,6 @@ def attached(parent: Pose, relative: Pose) -> Pose:
     return pose_of_matrix(pose_matrix(parent) @ pose_matrix(relative))
 
 
-def pose_from_degrees(
-    x_m: float, y_m: float, z_m: float, pitch_deg: float, yaw_deg: float, roll_deg: float
-) -> Pose:
+def pose_from_degrees(x_m: float, y_m: float, z_m: float, pitch_deg: float, yaw_deg: float, roll_deg: float) -> Pose:
     """A pose from the protocol's numbers."""
     return Pose(x_m, y_m, z_m, radians(pitch_deg), radians(yaw_deg), radians(roll_deg))

@@ -1,10 +1,11 @@
 """The ground as a grid: how high it is, what it is made of, and what the speed limit is.
 
-Each cell has a lower and an upper surface, which differ where one road passes over another; whoever asks says about how high it
-is and gets the nearer one. Between roads the terrain runs smoothly from one to the next.
+Each cell has a lower and an upper surface, which differ where one road passes over another; whoever asks says
+about how high it is and gets the nearer one. Between roads the terrain runs smoothly from one to the next.
 """
 
 from collections.abc import Sequence
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +59,8 @@ class Ground(NamedTuple):
 def survey(strips: tuple[LaneStrip, ...], advised_mps: Sequence[NDArray[np.float64]]) -> Ground:
     """Paint the lane strips on a grid and fill in the terrain around them.
 
-    `advised_mps` has, for each strip, the speed that each of its points allows; where strips overlap, the lowest counts.
+    `advised_mps` has, for each strip, the speed that each of its points allows; where strips overlap, the lowest
+    counts.
     """
     ground = _blank(strips)
     for number in sorted(range(len(strips)), key=lambda number: _paint_order(strips[number])):
@@ -76,7 +78,9 @@ def _kmh(speeds_mps: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _paint_order(strip: LaneStrip) -> tuple[bool, bool]:
-    """Later strips paint over labels of earlier ones: driving lanes win, and lanes outside junctions keep their limit."""
+    """Later strips paint over labels of earlier ones: driving lanes win, and lanes outside junctions keep their
+    limit.
+    """
     return strip.kind == "driving", not strip.in_junction
 
 
@@ -102,7 +106,7 @@ def _cell_m(width_m: float, height_m: float) -> float:
     area_m2 = width_m * height_m
     if area_m2 / FINE_CELL_M**2 <= MOST_FINE_CELLS:
         return FINE_CELL_M
-    return max(2 * FINE_CELL_M, (area_m2 / MOST_CELLS) ** 0.5)
+    return max(2 * FINE_CELL_M, sqrt(area_m2 / MOST_CELLS))
 
 
 @compiled

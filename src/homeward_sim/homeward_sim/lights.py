@@ -1,7 +1,8 @@
 """Traffic lights: which belong together, whose turn it is, and which light a car stands before.
 
-A junction's lights form a group. Its turns come from the map's controllers where it has some, else one for each approach; a turn
-whose lights would send crossing paths off at once is split until none does. Within a turn: green, yellow, then red for all.
+A junction's lights form a group. Its turns come from the map's controllers where it has some, else one for each
+approach; a turn whose lights would send crossing paths off at once is split until none does. Within a turn: green,
+yellow, then red for all.
 """
 
 from collections.abc import Iterable, Iterator
@@ -70,8 +71,9 @@ class Group:
 class TrafficLights:
     """All lights of a map and how they change.
 
-    In the order of `lights`: `states` (n,) what each shows, `since_s` (n,) for how long, `times_s` (n, 3) how long it is to
-    stay green, yellow, and red for all. `changes` counts what a client may want to know besides states and time.
+    In the order of `lights`: `states` (n,) what each shows, `since_s` (n,) for how long, `times_s` (n, 3) how long
+    it is to stay green, yellow, and red for all. `changes` counts what a client may want to know besides states
+    and time.
     """
 
     def __init__(self, lights: list[Light], groups: list[Group], lines: NDArray[np.void]) -> None:
@@ -257,7 +259,7 @@ def _meet(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
 
 
 def _paths(road_map: Any, line: StopLine) -> list[NDArray[np.float64]]:
-    """The ways through the junction from a stop line, each (n, 2) points from the junction's first to its last metre."""
+    """The ways through the junction from a stop line, each (n, 2) points inside the junction."""
     start = road_map.get_waypoint_xodr(line.road_id, line.lane_id, line.s_m)
     if start is None or line.junction_id < 0:
         return []
@@ -298,9 +300,7 @@ def _trigger(signal: Signal, post: Pose) -> Box:
 
 
 @compiled
-def govern(
-    cars: NDArray[np.void], lines: NDArray[np.void], states: NDArray[np.uint8], ids: NDArray[np.uint32]
-) -> None:
+def govern(cars: NDArray[np.void], lines: NDArray[np.void], states: NDArray[np.uint8], ids: NDArray[np.uint32]) -> None:
     """Tell each car which light it stands before. The zone before a line grows with what the car needs to stop there.
 
     `ids` are the actor ids of the lights. Elsewhere a car's light state is green, as CARLA leaves it.
@@ -326,7 +326,9 @@ def govern(
 
 
 def crossing_greens(lights: TrafficLights, network: RoadNetwork) -> list[tuple[str, str]]:
-    """Pairs of signal ids that show green now although their paths meet: there should be none unless a client forced them."""
+    """Pairs of signal ids that show green now although their paths meet: there should be none unless a client forced
+    them.
+    """
     green = [lights.lights[index].signal for index in np.flatnonzero(lights.states == GREEN)]
     paths = [[path for line in signal.lines for path in _paths(network.map, line)] for signal in green]
     return [

@@ -1,7 +1,8 @@
 """How fast a car may go where it is: what signs say, and what the bends ahead allow.
 
-CARLA's traffic manager drives at the limit that the server tells, through bends too, and relies on tyres with several times the
-grip of real ones. Ours are real; so the limit that a car is told falls before a bend to what a driver would take it at.
+CARLA's traffic manager drives at the limit that the server tells, through bends too, and relies on tyres with
+several times the grip of real ones. Ours are real; so the limit that a car is told falls before a bend to what a
+driver would take it at.
 """
 
 from math import hypot
@@ -23,7 +24,7 @@ PASSES = 12
 
 
 def advise(strips: tuple[LaneStrip, ...]) -> list[NDArray[np.float64]]:
-    """For each strip, the speed (m/s) that each of its points allows, so that braking gently suffices for what comes."""
+    """For each strip, the speed (m/s) that each of its points allows, so that gentle braking suffices ahead."""
     speeds = [_bend_speeds(strip) for strip in strips]
     steps = [_steps(strip) for strip in strips]
     after = _successors(strips)

@@ -72,4 +72,6 @@ def try_map(text: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise MapError(f"The map could not be tried out: {error}.") from None
     if trial.returncode != 0:
-        raise MapError("carla.Map can't read this OpenDRIVE map. Check it with an OpenDRIVE viewer and export it again.")
+        raise MapError(
+            "carla.Map can't read this OpenDRIVE map. Check it with an OpenDRIVE viewer and export it again."
+        )

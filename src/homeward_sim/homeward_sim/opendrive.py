@@ -1,6 +1,8 @@
-"""What `carla.Map` doesn't tell of an OpenDRIVE file: lane sections, speeds of roads, controllers, objects beside the road.
+"""What `carla.Map` doesn't tell of an OpenDRIVE file: lane sections, speeds of roads, controllers, objects beside the
+road.
 
-Only the text is read here; geometry comes from `carla.Map` (see `roads.py`). Units are SI, angles radians, as in the standard.
+Only the text is read here; geometry comes from `carla.Map` (see `roads.py`). Units are SI, angles radians, as in
+the standard.
 """
 
 import xml.etree.ElementTree as ElementTree
@@ -59,7 +61,9 @@ class Road:
 
 @dataclass(frozen=True)
 class RoadObject:
-    """A thing beside a road, in the road's coordinates: s along, t to the left, `heading_rad` from the road's direction."""
+    """A thing beside a road, in the road's coordinates: s along, t to the left, `heading_rad` from the road's
+    direction.
+    """
 
     name: str
     kind: str
@@ -92,7 +96,9 @@ def read_site(text: str) -> Site:
     except (ElementTree.ParseError, ValueError) as error:
         raise MapError(f"This is not an OpenDRIVE map: it is not XML ({error}). Give a .xodr file.") from None
     if root.tag != "OpenDRIVE":
-        raise MapError(f"This is not an OpenDRIVE map: its root is <{root.tag[:40]}>, not <OpenDRIVE>. Give a .xodr file.")
+        raise MapError(
+            f"This is not an OpenDRIVE map: its root is <{root.tag[:40]}>, not <OpenDRIVE>. Give a .xodr file."
+        )
     try:
         site = _read_root(root)
     except (ValueError, TypeError, AttributeError) as error:

@@ -55,7 +55,7 @@ class Population:
         self.spectator = self._enter([0, "spectator", []], Pose(z_m=10.0), 0)
         self.light_ids = np.array([self._enter_light(light) for light in self.lights.lights], np.uint32)
 
-    # ---- finding -----------------------------------------------------------------------------------------------------
+    # ---- finding ------------------------------------------------------------------------------------------------
 
     def actor(self, actor_id: int) -> Actor:
         """An actor that is there. Raises Refused with a sentence."""
@@ -118,7 +118,7 @@ class Population:
             raise Refused(f"There is no actor {actor_id}.")
         return [actor.actor_id, actor.parent, actor.description, actor.box.wire(), actor.labels, b""]
 
-    # ---- coming and going ----------------------------------------------------------------------------------------------
+    # ---- coming and going ---------------------------------------------------------------------------------------
 
     def spawn(self, description: list[Any], pose: Pose, parent_id: int = 0) -> Actor:
         """A new actor at `pose` (relative to the parent, where there is one). Raises Refused with the reason."""
@@ -174,7 +174,11 @@ class Population:
 
     def _relink(self) -> None:
         """Set again in which row each attached actor's parent is, after rows have moved."""
-        kinds = {CAR_KIND: (ON_CAR, self.cars), WALKER_KIND: (ON_WALKER, self.walkers), OTHER_KIND: (ON_OTHER, self.others)}
+        kinds = {
+            CAR_KIND: (ON_CAR, self.cars),
+            WALKER_KIND: (ON_WALKER, self.walkers),
+            OTHER_KIND: (ON_OTHER, self.others),
+        }
         for row in self.others.rows:
             parent = self.actors.get(self.actors[int(row["id"])].parent)
             number, table = kinds.get(parent.kind if parent else "", (NO_PARENT, None))
@@ -199,7 +203,7 @@ class Population:
         mine = bodies["id"] == actor_id
         return bool(is_free(bodies[mine][0], bodies[~mine], self.obstacles))
 
-    # ---- what clients do to them ---------------------------------------------------------------------------------------
+    # ---- what clients do to them --------------------------------------------------------------------------------
 
     def move(self, actor_id: int, pose: Pose) -> None:
         """Put an actor somewhere; what is attached moves within its parent's frame. Speeds stay, as in CARLA."""
@@ -251,7 +255,9 @@ class Population:
         car["gear"] = gear
 
     def drive_all(self, actor_ids: list[int], controls: Array) -> bool:
-        """`drive` for many vehicles at once, from (n, 7) finite numbers; False, and nothing done, where one isn't there."""
+        """`drive` for many vehicles at once, from (n, 7) finite numbers; False, and nothing done, where one isn't
+        there.
+        """
         try:
             places = [self.cars.place(actor_id) for actor_id in actor_ids]
         except (KeyError, TypeError):

@@ -1,6 +1,7 @@
 """The roads of one map: surfaces, speed limits, stop lines and spawn points, from OpenDRIVE through `carla.Map`.
 
-What a client computes from its own `carla.Map` and what the world computes from this one agree, since it is the same library.
+What a client computes from its own `carla.Map` and what the world computes from this one agree, since it is the
+same library.
 """
 
 from collections.abc import Iterator
@@ -82,7 +83,7 @@ class RoadNetwork:
             raise MapError(f"The map {name} has no lane of type driving. Give a map that cars can drive on.")
         self.signals: tuple[Signal, ...] = tuple(_read_signals(self.map))
 
-    # ---- surfaces --------------------------------------------------------------------------------------------------
+    # ---- surfaces -----------------------------------------------------------------------------------------------
 
     def _read_strips(self) -> Iterator[LaneStrip]:
         for road in self.site.roads:
@@ -100,9 +101,7 @@ class RoadNetwork:
             return None
         edges = np.array([_edges(waypoint) for _, waypoint in found])
         limits = [self.limit_mps(road, lane_id, s_m) for s_m, _ in found]
-        return LaneStrip(
-            road.road_id, lane_id, kind, road.junction_id >= 0, edges[:, 0], edges[:, 1], np.array(limits)
-        )
+        return LaneStrip(road.road_id, lane_id, kind, road.junction_id >= 0, edges[:, 0], edges[:, 1], np.array(limits))
 
     def limit_mps(self, road: Road, lane_id: int, s_m: float) -> float:
         """The last speed sign passed on this road in the lane's direction; without one, what the road's type says."""
@@ -116,7 +115,7 @@ class RoadNetwork:
             return (max if forward else min)(passed)[1]
         return road.speed_mps(s_m, DEFAULT_LIMIT_MPS)
 
-    # ---- places ----------------------------------------------------------------------------------------------------
+    # ---- places -------------------------------------------------------------------------------------------------
 
     def spawn_points(self) -> list[Pose]:
         """Poses on driving lanes outside junctions, spread so that the first few lie far from one another."""
@@ -124,7 +123,7 @@ class RoadNetwork:
         return sorted(points, key=_spread(points))
 
     def beside(self, road_id: int, s_m: float, t_m: float, heading_rad: float) -> Pose | None:
-        """The pose `t_m` to the left of a road's reference line at `s_m`; None where `carla.Map` knows no lane there."""
+        """The pose `t_m` to the left of a road's reference line at `s_m`; None where no lane is known there."""
         road = self.roads[road_id]
         for lane_id in (-1, 1):
             waypoint = self.map.get_waypoint_xodr(road_id, lane_id, min(max(s_m, 0.001), road.length_m - 0.001))
@@ -180,7 +179,7 @@ def _valid_lanes(landmark: Any) -> frozenset[int]:
     return frozenset(lane for first, last in ranges for lane in range(first, last + 1) if lane != 0)
 
 
-# ---- traffic lights --------------------------------------------------------------------------------------------------
+# ---- traffic lights --------------------------------------------------------------------------------------------
 
 
 def _read_signals(road_map: Any) -> Iterator[Signal]:
@@ -243,7 +242,7 @@ def _junction_ahead(waypoint: Any) -> int:
     return -1
 
 
-# ---- spawn points ----------------------------------------------------------------------------------------------------
+# ---- spawn points ----------------------------------------------------------------------------------------------
 
 
 def _spawn_points(strip: LaneStrip) -> Iterator[Pose]:

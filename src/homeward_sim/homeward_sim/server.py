@@ -1,7 +1,8 @@
 """Sockets and the clock: two ports, one thread, one loop.
 
-Everything happens in the order in which it arrives. A tick's state goes out before the answer to who asked for it, and its sensors
-after. A plain `selectors` loop: with two small messages a tick, it costs less than an event loop with futures.
+Everything happens in the order in which it arrives. A tick's state goes out before the answer to who asked for it,
+and its sensors after. A plain `selectors` loop: with two small messages a tick, it costs less than an event loop
+with futures.
 """
 
 import logging
@@ -20,7 +21,9 @@ from homeward_sim.world import World
 LOG = logging.getLogger("homeward_sim")
 READ_BYTES = 1 << 16
 QUIET_START_S, LATEST_START_S = 1.0, 3.0
-"""A fresh asynchronous world stands still until a client has been quiet for the first time, or has been there for the second."""
+"""A fresh asynchronous world stands still until a client has been quiet for the first time, or has been there for the
+second.
+"""
 LONGEST_SLEEP_S = 0.5
 WINDOW_S, FLAT_OUT_SHARE, PAUSE_S, SPIN_S = 0.2, 0.5, 2e-3, 5e-4
 BACKLOG = 128
@@ -62,7 +65,7 @@ class Server:
         self._is_flat_out = False
         self._stopping = False
 
-    # ---- the loop ----------------------------------------------------------------------------------------------------
+    # ---- the loop -----------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Serve until `stop`."""
@@ -92,8 +95,10 @@ class Server:
         return min(max(self._next_tick_s - time.monotonic(), 0.0), LONGEST_SLEEP_S)
 
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready. Between the calls of a client that runs flat out, look again and again instead of falling asleep:
-        waking up costs more than such a client's pause. A client that keeps real time mostly pauses, and we sleep."""
+        """What is ready. Between the calls of a client that runs flat out, look again and again instead of falling
+        asleep: waking up costs more than such a client's pause. A client that keeps real time mostly pauses, and
+        we sleep.
+        """
         start = time.monotonic()
         if self._is_flat_out and self.engine.is_synchronous:
             while time.monotonic() - start < SPIN_S:
@@ -146,12 +151,12 @@ class Server:
         self._next_tick_s = now
         return False
 
-    # ---- streams -----------------------------------------------------------------------------------------------------
+    # ---- streams ------------------------------------------------------------------------------------------------
 
     def _greeting(self, stream: int) -> bytes | None:
         return self.engine.state_message() if stream == WORLD_STREAM else None
 
-    # ---- calls -------------------------------------------------------------------------------------------------------
+    # ---- calls --------------------------------------------------------------------------------------------------
 
     def _accept(self) -> None:
         for _ in range(BACKLOG):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from homeward_sim.dynamics import GRAVITY_MPS2
 from homeward_sim.ground import Ground, height_at
-from homeward_sim.jit import compiled
+from homeward_sim.jit import Row, compiled
 
 FASTEST_MPS = 12.0
 JUMP_MPS = 3.0
@@ -69,7 +69,7 @@ def step_walkers(walkers: NDArray[np.void], ground: Ground, dt: float) -> None:
 
 
 @compiled
-def _stand(walker: NDArray[np.void], ground: Ground, dt: float) -> None:
+def _stand(walker: Row, ground: Ground, dt: float) -> None:
     """On the ground, in a jump, or falling."""
     feet = walker.z - 0.5 * walker.height
     floor = height_at(ground, walker.x, walker.y, feet)

@@ -1,7 +1,7 @@
 """The world: actors, their motion, and time. No sockets and no clock; a step happens when somebody asks for one.
 
-`World.step` is the story of a tick: cars and walkers move, what touches collides, the lights change, each car learns which light
-it stands before, and what is attached follows.
+`World.step` is the story of a tick: cars and walkers move, what touches collides, the lights change, each car
+learns which light it stands before, and what is attached follows.
 """
 
 import numpy as np
@@ -61,7 +61,7 @@ class World(Population):
         self.lights.reset()
         self.empty()
 
-    # ---- time ------------------------------------------------------------------------------------------------------
+    # ---- time ---------------------------------------------------------------------------------------------------
 
     def step(self, dt_s: float | None = None) -> int:
         """Let one step pass and return the number of the new frame."""
@@ -87,7 +87,7 @@ class World(Population):
         if count:
             scatter_bodies(bodies, cars, walkers, self.others.rows)
 
-    # ---- what a sensor sees (sensors.View) -----------------------------------------------------------------------------
+    # ---- what a sensor sees (sensors.View) ----------------------------------------------------------------------
 
     @property
     def car_rows(self) -> NDArray[np.void]:
@@ -109,7 +109,7 @@ class World(Population):
         """What the ground is made of, as CARLA's semantic label."""
         return int(self.ground.label[cell_at(self.ground, x_m, y_m)])
 
-    # ---- sensors -------------------------------------------------------------------------------------------------------
+    # ---- sensors ------------------------------------------------------------------------------------------------
 
     def measure(self, sensor_id: int) -> bytes | None:
         """What a sensor measures at this frame; None where it has nothing to tell or isn't due."""

@@ -1,4 +1,6 @@
-"""A world for the tests, and clients in processes of their own: a C++ client that terminates must not take pytest along."""
+"""A world for the tests, and clients in processes of their own: a C++ client that terminates must not take pytest
+along.
+"""
 
 from __future__ import annotations
 

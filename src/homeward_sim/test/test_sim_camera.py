@@ -1,4 +1,6 @@
-"""Pictures show what geometry says: depths, labels, colours, and what a traffic light shows. Skipped where EGL is missing."""
+"""Pictures show what geometry says: depths, labels, colours, and what a traffic light shows. Skipped where EGL is
+missing.
+"""
 
 from math import hypot, pi, tan
 from typing import Any
@@ -87,7 +89,7 @@ def test_a_car_ahead_is_in_the_middle_with_its_paint(pictured: World) -> None:
     colours = picture(pictured, "rgb", Pose(x_m=2.6, z_m=1.2), parent)
     pictured.destroy(other.actor_id)
     seen = labels == CAR
-    rows, columns = np.nonzero(seen)
+    _, columns = np.nonzero(seen)
     assert abs(columns.mean() - WIDTH / 2) < 4
     blue, green, red = (int(np.median(colours[..., i][seen])) for i in range(3))
     assert green > 1.5 * max(blue, red)
@@ -127,7 +129,9 @@ def test_the_same_world_gives_the_same_picture(pictured: World) -> None:
     assert picture(pictured, "rgb", eye).tobytes() == picture(pictured, "rgb", eye).tobytes()
 
 
-@pytest.mark.parametrize(("name", "value"), [("image_size_x", "100000"), ("image_size_y", "0"), ("fov", "180"), ("fov", "wide")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("image_size_x", "100000"), ("image_size_y", "0"), ("fov", "180"), ("fov", "wide")]
+)
 def test_a_camera_that_can_not_be_is_refused(pictured: World, name: str, value: str) -> None:
     with pytest.raises(Refused, match=name):
         pictured.spawn([1, "sensor.camera.rgb", [[name, 4, value]]], Pose())
@@ -146,7 +150,7 @@ def test_without_opengl_the_answer_names_the_packages(monkeypatch: pytest.Monkey
     assert not town.sensors
 
 
-# ---- shapes -----------------------------------------------------------------------------------------------------------
+# ---- shapes ----------------------------------------------------------------------------------------------------
 
 
 def test_a_block_faces_outwards_on_every_side() -> None:

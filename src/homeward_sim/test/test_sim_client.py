@@ -300,7 +300,10 @@ def test_batches_spawn_command_and_destroy(in_client: InClient) -> None:
             blueprint = world.get_blueprint_library().find("vehicle.audi.tt")
             points = world.get_map().get_spawn_points()
             command = carla.command
-            wanted = [command.SpawnActor(blueprint, point).then(command.SetSimulatePhysics(command.FutureActor, False)) for point in points[:5]]
+            wanted = [
+                command.SpawnActor(blueprint, point).then(command.SetSimulatePhysics(command.FutureActor, False))
+                for point in points[:5]
+            ]
             answers = client.apply_batch_sync([*wanted, wanted[0]], True)
             assert [bool(answer.error) for answer in answers] == [False] * 5 + [True]
             ids = [answer.actor_id for answer in answers[:5]]
@@ -333,9 +336,15 @@ def test_each_command_of_a_batch_does_what_it_is_called(in_client: InClient) -> 
             assert car.get_location().distance(there.location) < 1.0
             applied(command.ApplyTransform(car, here), command.ApplyTargetVelocity(car, carla.Vector3D(4, 0, 0)))
             assert car.get_velocity().x == pytest.approx(4.0, abs=0.5)
-            applied(command.ApplyTargetVelocity(car, carla.Vector3D(0, 0, 0)), command.ApplyImpulse(car, carla.Vector3D(5000, 0, 0)))
+            applied(
+                command.ApplyTargetVelocity(car, carla.Vector3D(0, 0, 0)),
+                command.ApplyImpulse(car, carla.Vector3D(5000, 0, 0)),
+            )
             assert car.get_velocity().x > 1.0
-            applied(command.ApplyTargetVelocity(car, carla.Vector3D(0, 0, 0)), command.ApplyForce(car, carla.Vector3D(500_000, 0, 0)))
+            applied(
+                command.ApplyTargetVelocity(car, carla.Vector3D(0, 0, 0)),
+                command.ApplyForce(car, carla.Vector3D(500_000, 0, 0)),
+            )
             assert car.get_velocity().x > 2.0
             applied(command.SetVehicleLightState(car, carla.VehicleLightState.Brake))
             assert car.get_light_state() != carla.VehicleLightState.NONE  # the wheel sends 1 for any flag
@@ -345,9 +354,13 @@ def test_each_command_of_a_batch_does_what_it_is_called(in_client: InClient) -> 
             assert car.get_location().distance(place) < 1e-3
             applied(command.SetAutopilot(car, False), command.SetEnableGravity(car, True))
             place.z += 1.0
-            walker = world.spawn_actor(world.get_blueprint_library().filter("walker.*")[0], world.get_map().get_spawn_points()[20])
+            walker = world.spawn_actor(
+                world.get_blueprint_library().filter("walker.*")[0], world.get_map().get_spawn_points()[20]
+            )
             world.tick()
-            applied(command.ApplyWalkerState(walker, there, 1.0), command.ApplyWalkerControl(walker, carla.WalkerControl()))
+            applied(
+                command.ApplyWalkerState(walker, there, 1.0), command.ApplyWalkerControl(walker, carla.WalkerControl())
+            )
             assert walker.get_location().distance(there.location) < 2.0
 
     in_client(body)

@@ -18,7 +18,9 @@ TICKS = 300
 
 
 class Script:
-    """The same session for every world: cars, a walker, sensors, controls, a crash, a removal; a hash over all streams."""
+    """The same session for every world: cars, a walker, sensors, controls, a crash, a removal; a hash over all
+    streams.
+    """
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -54,7 +56,9 @@ class Script:
         self.value("set_episode_settings", settings)
         points = self.value("get_map_info")[1]
         cars = [self.value("spawn_actor", [1, "vehicle.tesla.model3", []], points[n])[0] for n in range(8)]
-        self.value("spawn_actor", [1, "walker.pedestrian.0003", []], [[points[9][0][0], points[9][0][1], 1.5], points[9][1]])
+        self.value(
+            "spawn_actor", [1, "walker.pedestrian.0003", []], [[points[9][0][0], points[9][0][1], 1.5], points[9][1]]
+        )
         lidar = self._attach("sensor.lidar.ray_cast", [["noise_stddev", 3, "0.02"]], cars[0])
         imu = self._attach("sensor.other.imu", [["noise_accel_stddev_x", 3, "0.1"]], cars[0])
         streams = [self.listen(stream) for stream in (1, lidar, imu)]
@@ -67,7 +71,9 @@ class Script:
         return hashes
 
     def _attach(self, kind: str, attributes: list[Any], parent: int) -> int:
-        actor: int = self.value("spawn_actor_with_parent", [1, kind, attributes], [[0.0, 0.0, 1.8], [0.0, 0.0, 0.0]], parent, 0, "")[0]
+        actor: int = self.value(
+            "spawn_actor_with_parent", [1, kind, attributes], [[0.0, 0.0, 1.8], [0.0, 0.0, 0.0]], parent, 0, ""
+        )[0]
         return actor
 
     def _control(self, cars: list[int], tick: int) -> None:
@@ -109,7 +115,10 @@ def test_two_fresh_worlds_give_the_same_bytes_also_under_load(own_world: Callabl
 
 
 def test_another_seed_gives_other_noise(own_world: Callable[..., Any]) -> None:
-    assert first_difference(Script(own_world("--seed", "3").port).run(), Script(own_world("--seed", "4").port).run()) is not None
+    assert (
+        first_difference(Script(own_world("--seed", "3").port).run(), Script(own_world("--seed", "4").port).run())
+        is not None
+    )
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="worlds are started as Linux processes")

@@ -45,7 +45,7 @@ def drive(cars: Any, seconds: float, ground: Ground = LEVEL, dt: float = STEP_S)
     return cars[0]
 
 
-# ---- against the published model -------------------------------------------------------------------------------------
+# ---- against the published model -------------------------------------------------------------------------------
 
 tyre_slips = st.floats(-0.04, 0.04)
 
@@ -65,7 +65,7 @@ def test_derivatives_are_the_published_ones_while_tyres_grip(
 
 
 def test_a_lane_change_is_the_published_models() -> None:
-    """Two seconds of sine steering at 20 m/s: within a millimetre of the published derivatives, integrated as finely."""
+    """Two seconds of sine steering at 20 m/s: within a millimetre of the published model."""
     cars = car(vx=20.0)
     row = cars[0]
     for name, value in (
@@ -88,7 +88,9 @@ def test_a_lane_change_is_the_published_models() -> None:
 
 
 def published_step(state: Any, wanted: float, vx: float, row: Any) -> Any:
-    """One step of the published model with the accelerations of our powertrain (rolling and air) and our steering rack."""
+    """One step of the published model with the accelerations of our powertrain (rolling and air) and our steering
+    rack.
+    """
     for _ in range(2):
         h = STEP_S / 2
         acceleration = -float(row["drag"]) * vx * abs(vx) - 0.147
@@ -136,7 +138,7 @@ def test_the_two_models_meet_where_they_change() -> None:
     assert np.abs(np.diff(rates[20:])).max() < 0.01
 
 
-# ---- what a car must do ------------------------------------------------------------------------------------------------
+# ---- what a car must do ----------------------------------------------------------------------------------------
 
 
 def test_brakes_bring_a_car_to_rest_and_keep_it_there() -> None:
@@ -190,13 +192,15 @@ pedals = st.floats(0.0, 1.0)
 
 
 @given(
-    st.floats(-8.0, 60.0), st.floats(-15.0, 15.0), st.floats(-6.0, 6.0), st.floats(-1.0, 1.0), pedals, pedals, st.booleans(),
-    st.sampled_from([0.005, 0.02, 0.05, 0.1]),
+    st.floats(-8.0, 60.0), st.floats(-15.0, 15.0), st.floats(-6.0, 6.0), st.floats(-1.0, 1.0), pedals, pedals,
+    st.booleans(), st.sampled_from([0.005, 0.02, 0.05, 0.1]),
 )  # fmt: skip
 def test_whatever_happens_to_a_car_it_comes_to_rest(
     vx: float, vy: float, yaw_rate: float, steering: float, throttle: float, brake: float, reverse: bool, dt: float
 ) -> None:
-    """From any speed, sliding or spinning: finite all the time, never faster than it can be, still after full braking."""
+    """From any speed, sliding or spinning: finite all the time, never faster than it can be, still after full
+    braking.
+    """
     cars = car(vx=vx, vy=vy, yaw_rate=yaw_rate, steering=steering, throttle=throttle, brake=brake, reverse=int(reverse))
     for _ in range(40):
         step_cars(cars, LEVEL, dt)
@@ -210,7 +214,9 @@ def test_whatever_happens_to_a_car_it_comes_to_rest(
 
 
 def test_side_force_is_limited_by_friction() -> None:
-    """Full lock at 30 m/s: the path bends no more than friction allows, where the linear model would ask for several g."""
+    """Full lock at 30 m/s: the path bends no more than friction allows, where the linear model would ask for several
+    g.
+    """
     cars = car(vx=30.0, world_vx=30.0, steering=1.0)
     worst = 0.0
     for _ in range(150):

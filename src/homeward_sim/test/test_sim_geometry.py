@@ -38,7 +38,9 @@ def test_what_is_attached_follows_in_rows_as_in_poses(parent: Pose, relative: Po
     cars, others = np.zeros(1, CAR), np.zeros(1, OTHER)
     for name, value in zip(("x", "y", "z", "pitch", "yaw", "roll"), vars_of(parent), strict=True):
         cars[name] = value
-    for name, value in zip(("rel_x", "rel_y", "rel_z", "rel_pitch", "rel_yaw", "rel_roll"), vars_of(relative), strict=True):
+    for name, value in zip(
+        ("rel_x", "rel_y", "rel_z", "rel_pitch", "rel_yaw", "rel_roll"), vars_of(relative), strict=True
+    ):
         others[name] = value
     others["parent_table"] = 1
     follow(others, cars, np.zeros(0, WALKER))

@@ -37,7 +37,9 @@ def test_gnss_is_the_maps_projection(town: Any, hometown_text: str) -> None:
 def test_gnss_bias_and_noise_are_those_of_the_blueprint(town: Any) -> None:
     exact = spawn_with(town, "sensor.other.gnss")
     rough = town.spawn(
-        [1, "sensor.other.gnss", [["noise_lat_stddev", 4, "0.001"], ["noise_alt_bias", 4, "5"]]], Pose(x_m=0.5, z_m=1.0), exact.parent
+        [1, "sensor.other.gnss", [["noise_lat_stddev", 4, "0.001"], ["noise_alt_bias", 4, "5"]]],
+        Pose(x_m=0.5, z_m=1.0),
+        exact.parent,
     )
     errors = []
     for _ in range(400):
@@ -50,7 +52,9 @@ def test_gnss_bias_and_noise_are_those_of_the_blueprint(town: Any) -> None:
 
 def noisy_imu(seed: int, hometown: Any, noise_seed: str = "0") -> list[Any]:
     world = World(hometown, seed=seed)
-    sensor = spawn_with(world, "sensor.other.imu", noise_accel_stddev_x="0.2", noise_gyro_stddev_z="0.01", noise_seed=noise_seed)
+    sensor = spawn_with(
+        world, "sensor.other.imu", noise_accel_stddev_x="0.2", noise_gyro_stddev_z="0.01", noise_seed=noise_seed
+    )
     values = []
     for _ in range(20):
         world.step()

@@ -33,12 +33,19 @@ def box(x: float, y: float, yaw: float = 0.0, **values: float) -> np.ndarray:
 
 
 def shoot(
-    boxes: np.ndarray, elevations_deg: Any, azimuths_deg: Any, pose: Pose, ground: Ground | None = None, range_m: float = 80.0
+    boxes: np.ndarray,
+    elevations_deg: Any,
+    azimuths_deg: Any,
+    pose: Pose,
+    ground: Ground | None = None,
+    range_m: float = 80.0,
 ) -> np.ndarray:
     hits = np.zeros((len(elevations_deg), len(azimuths_deg)), HIT)
     rotation = rotation_matrix(pose.pitch_rad, pose.yaw_rad, pose.roll_rad)
     origin = np.array((pose.x_m, pose.y_m, pose.z_m))
-    cast(hits, np.radians(azimuths_deg), np.radians(elevations_deg), origin, rotation, range_m, boxes, ground or plane())
+    cast(
+        hits, np.radians(azimuths_deg), np.radians(elevations_deg), origin, rotation, range_m, boxes, ground or plane()
+    )
     return hits
 
 
@@ -84,7 +91,8 @@ def test_left_is_minus_y_and_azimuth_goes_clockwise() -> None:
 
 
 @given(
-    st.floats(-30, 30), st.floats(-30, 30), st.floats(-pi, pi), st.floats(-pi, pi), st.floats(-0.2, 0.2), st.floats(-0.2, 0.2)
+    st.floats(-30, 30), st.floats(-30, 30), st.floats(-pi, pi), st.floats(-pi, pi),
+    st.floats(-0.2, 0.2), st.floats(-0.2, 0.2),
 )  # fmt: skip
 def test_every_hit_lies_on_a_surface_however_the_sensor_is_tilted(
     x: float, y: float, yaw: float, own_yaw: float, pitch: float, roll: float
@@ -115,7 +123,9 @@ def on_box(point: np.ndarray, one: Any) -> bool:
 
 def test_no_box_is_missed_whose_side_is_in_the_way() -> None:
     """A ring of cars all around: every level ray meets one, whatever the sensor's tilt and heading."""
-    ring = np.concatenate([box(15 * np.cos(a), 15 * np.sin(a), a + pi / 2, half_length=3.0) for a in np.arange(0, 2 * pi, 0.35)])
+    ring = np.concatenate(
+        [box(15 * np.cos(a), 15 * np.sin(a), a + pi / 2, half_length=3.0) for a in np.arange(0, 2 * pi, 0.35)]
+    )
     for yaw in np.arange(-3.0, 3.0, 0.7):
         hits = shoot(ring, [-3.0], np.arange(0.0, 360.0, 1.0), Pose(z_m=1.2, yaw_rad=yaw, pitch_rad=0.02))
         assert (hits["id"] == 5).all()
@@ -132,7 +142,7 @@ def test_on_a_slope_rays_meet_the_slope() -> None:
     assert (hits["distance"] > 0).all()
 
 
-# ---- the sensor -------------------------------------------------------------------------------------------------------
+# ---- the sensor ------------------------------------------------------------------------------------------------
 
 
 def spawn_lidar(town: Any, kind: str = "ray_cast", **attributes: str) -> Any:
@@ -161,7 +171,9 @@ def test_a_measurement_is_a_sector_and_the_turn_goes_on(town: Any) -> None:
 
 
 def test_a_slower_sensor_tick_covers_the_whole_time_between(town: Any) -> None:
-    lidar = spawn_lidar(town, "ray_cast_semantic", channels="8", points_per_second="16000", rotation_frequency="10", sensor_tick="0.1")
+    lidar = spawn_lidar(
+        town, "ray_cast_semantic", channels="8", points_per_second="16000", rotation_frequency="10", sensor_tick="0.1"
+    )
     sizes = []
     for _ in range(11):
         town.step()
@@ -178,7 +190,9 @@ def test_points_are_dropped_as_the_blueprint_says_and_the_same_ones_for_the_same
     whole = spawn_lidar(town, dropoff_general_rate="0.0", **full)
     parent = whole.parent
     thinned = town.spawn(
-        [1, "sensor.lidar.ray_cast", [[k, 4, v] for k, v in {**full, "dropoff_general_rate": "0.45"}.items()]], Pose(z_m=2.0), parent
+        [1, "sensor.lidar.ray_cast", [[k, 4, v] for k, v in {**full, "dropoff_general_rate": "0.45"}.items()]],
+        Pose(z_m=2.0),
+        parent,
     )
     town.step()
     counts = [parts(town.measure(one.actor_id))[1].sum() for one in (whole, thinned)]
@@ -186,7 +200,9 @@ def test_points_are_dropped_as_the_blueprint_says_and_the_same_ones_for_the_same
 
 
 def test_intensity_fades_with_distance(town: Any) -> None:
-    lidar = spawn_lidar(town, dropoff_general_rate="0", dropoff_zero_intensity="0", range="60", atmosphere_attenuation_rate="0.01")
+    lidar = spawn_lidar(
+        town, dropoff_general_rate="0", dropoff_zero_intensity="0", range="60", atmosphere_attenuation_rate="0.01"
+    )
     town.step()
     _, _, flat = parts(town.measure(lidar.actor_id))
     points = flat.reshape(-1, 4)
@@ -196,11 +212,20 @@ def test_intensity_fades_with_distance(town: Any) -> None:
 
 def test_it_sees_cars_walkers_houses_and_ground_but_not_its_own_car(town: Any) -> None:
     lidar = spawn_lidar(
-        town, "ray_cast_semantic", channels="32", points_per_second="640000", rotation_frequency="50", range="100", upper_fov="15"
+        town,
+        "ray_cast_semantic",
+        channels="32",
+        points_per_second="640000",
+        rotation_frequency="50",
+        range="100",
+        upper_fov="15",
     )
     own = town.pose(lidar.parent)
     ahead = rotation_matrix(0, own.yaw_rad, 0)[:, 0]
-    town.spawn([1, "vehicle.audi.tt", []], Pose(own.x_m + 12 * ahead[0], own.y_m + 12 * ahead[1], own.z_m + 0.2, 0, own.yaw_rad))
+    town.spawn(
+        [1, "vehicle.audi.tt", []],
+        Pose(own.x_m + 12 * ahead[0], own.y_m + 12 * ahead[1], own.z_m + 0.2, 0, own.yaw_rad),
+    )
     side = rotation_matrix(0, own.yaw_rad, 0)[:, 1]
     town.spawn([1, "walker.pedestrian.0001", []], Pose(own.x_m + 4 * side[0], own.y_m + 4 * side[1], own.z_m + 1.0))
     town.step()
@@ -212,7 +237,9 @@ def test_it_sees_cars_walkers_houses_and_ground_but_not_its_own_car(town: Any) -
     assert ((rows["cosine"] >= 0) & (rows["cosine"] <= 1.0001)).all()
 
 
-@pytest.mark.parametrize(("name", "value"), [("channels", "0"), ("range", "nan"), ("points_per_second", "-5"), ("upper_fov", "x")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("channels", "0"), ("range", "nan"), ("points_per_second", "-5"), ("upper_fov", "x")]
+)
 def test_attributes_that_make_no_sense_are_refused_with_a_sentence(town: Any, name: str, value: str) -> None:
     from homeward_sim.spawning import Refused
 

@@ -125,7 +125,9 @@ def car_before(lights: TrafficLights, number: int, ahead_m: float, speed_mps: fl
     return cars[0]
 
 
-@pytest.mark.parametrize(("ahead_m", "at_light"), [(0.5, True), (8.5, True), (-1.0, True), (-2.0, False), (10.0, False)])
+@pytest.mark.parametrize(
+    ("ahead_m", "at_light"), [(0.5, True), (8.5, True), (-1.0, True), (-2.0, False), (10.0, False)]
+)
 def test_a_standing_car_is_at_a_light_in_the_zone_before_its_line(
     lights: TrafficLights, ahead_m: float, at_light: bool
 ) -> None:

@@ -52,10 +52,15 @@ def test_a_taken_port_is_named_with_the_remedy() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_end_it_at_once_and_quietly(own_world: Callable[..., Any], number: signal.Signals, tmp_path: Path) -> None:
+def test_signals_end_it_at_once_and_quietly(
+    own_world: Callable[..., Any], number: signal.Signals, tmp_path: Path
+) -> None:
     with (tmp_path / "log").open("w+") as log:
         world = own_world("--ros-args", "-r", "__node:=world", "--params-file", "/nowhere.yaml", log=log)
-        with socket.create_connection(("127.0.0.1", world.port)), socket.create_connection(("127.0.0.1", world.port + 1)):
+        with (
+            socket.create_connection(("127.0.0.1", world.port)),
+            socket.create_connection(("127.0.0.1", world.port + 1)),
+        ):
             world.process.send_signal(number)
             assert world.process.wait(timeout=2.0) == 0
         log.seek(0)

@@ -113,7 +113,9 @@ def test_noise_on_either_port_bothers_nobody(world: Any, pieces: list[bytes], wh
 @settings(max_examples=30)
 @given(st.data())
 def test_a_client_that_vanishes_in_mid_frame_bothers_nobody(world: Any, data: st.DataObject) -> None:
-    whole = msgpack.packb([0, 1, "get_map_data", [[False]]]) + msgpack.packb([0, 2, "copy_opendrive_to_file", [[False], "x" * 5000, []]])
+    whole = msgpack.packb([0, 1, "get_map_data", [[False]]]) + msgpack.packb(
+        [0, 2, "copy_opendrive_to_file", [[False], "x" * 5000, []]]
+    )
     cut = data.draw(st.integers(1, len(whole) - 1))
     reset = data.draw(st.booleans())
     with good_client(world) as check:
@@ -152,8 +154,15 @@ def test_a_listener_that_does_not_fetch_is_cut_off_loudly(own_world: Any, tmp_pa
         plain.synchronous()
         point = plain.call("get_map_info")[0][1][1][0]
         car = plain.call("spawn_actor", [1, "vehicle.audi.tt", []], point)[0][1][0]
-        dense = [["points_per_second", 2, "4000000"], ["channels", 2, "64"], ["range", 3, "100"], ["dropoff_general_rate", 3, "0"]]
-        lidar = plain.call("spawn_actor_with_parent", [1, "sensor.lidar.ray_cast", dense], [[0, 0, 2], [0, 0, 0]], car, 0, "")[0][1][0]
+        dense = [
+            ["points_per_second", 2, "4000000"],
+            ["channels", 2, "64"],
+            ["range", 3, "100"],
+            ["dropoff_general_rate", 3, "0"],
+        ]
+        lidar = plain.call(
+            "spawn_actor_with_parent", [1, "sensor.lidar.ray_cast", dense], [[0, 0, 2], [0, 0, 0]], car, 0, ""
+        )[0][1][0]
         lazy, prompt = plain.listen(lidar), plain.listen(1)
         read_frame(prompt)
         deadline = time.monotonic() + 60.0

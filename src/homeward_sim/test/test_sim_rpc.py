@@ -1,4 +1,6 @@
-"""The decoder and the dispatcher: whatever comes, an answer in the caller's shape or an orderly end of the connection."""
+"""The decoder and the dispatcher: whatever comes, an answer in the caller's shape or an orderly end of the
+connection.
+"""
 
 from typing import Any
 
@@ -15,10 +17,17 @@ from homeward_sim.protocol.rpc import BARE, VALUE, VOID, BrokenMessage, Decoder,
 from homeward_sim.world import World
 
 plain = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(), st.text(max_size=20), st.binary(max_size=20)
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**64 - 1),
+    st.floats(),
+    st.text(max_size=20),
+    st.binary(max_size=20),
 )
 anything = st.recursive(
-    plain, lambda inner: st.one_of(st.lists(inner, max_size=8), st.dictionaries(st.text(max_size=5), inner, max_size=4)), max_leaves=30
+    plain,
+    lambda inner: st.one_of(st.lists(inner, max_size=8), st.dictionaries(st.text(max_size=5), inner, max_size=4)),
+    max_leaves=30,
 )  # fmt: skip
 
 
@@ -28,7 +37,9 @@ class Desk:
     def __init__(self, hometown: Any) -> None:
         self.published: list[tuple[int, bytes]] = []
         self.world = World(hometown)
-        self.engine = Engine(self.world, lambda stream, data: self.published.append((stream, data)), lambda stream: True)
+        self.engine = Engine(
+            self.world, lambda stream, data: self.published.append((stream, data)), lambda stream: True
+        )
         self.calls = Calls(self.engine, 2001, bytes((127, 0, 0, 1)), lambda stream: None)
         self.methods = self.calls.methods()
         self.dispatcher = Dispatcher(self.methods)
@@ -54,7 +65,7 @@ def desk(hometown: Any) -> Desk:
     return Desk(hometown)
 
 
-# ---- bytes ------------------------------------------------------------------------------------------------------------
+# ---- bytes -----------------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.binary(max_size=60), max_size=10))
@@ -98,7 +109,7 @@ def test_an_asynchronous_request_gets_no_answer(desk: Desk) -> None:
     assert desk.dispatcher.answer(request) == b""
 
 
-# ---- calls ------------------------------------------------------------------------------------------------------------
+# ---- calls -----------------------------------------------------------------------------------------------------
 
 
 @given(st.data())
@@ -166,7 +177,7 @@ def test_a_fault_of_ours_is_an_error_and_not_an_end(desk: Desk, monkeypatch: pyt
     assert "failed inside the world" in str(result)
 
 
-# ---- actors that have gone ------------------------------------------------------------------------------------------------
+# ---- actors that have gone -------------------------------------------------------------------------------------
 
 
 def spawn_car(desk: Desk, number: int = 0) -> int:
@@ -189,7 +200,9 @@ def test_reads_of_an_actor_that_has_just_gone_are_answered(desk: Desk) -> None:
 def test_commands_to_what_is_not_there_are_answered_one_by_one(desk: Desk) -> None:
     car = spawn_car(desk)
     control = [0.5, 0.1, 0.0, False, False, False, 0]
-    _, result = desk.call("apply_batch", [[[2, [car, control]]], [[2, [9999, control]]], [[1, [car]]], [[1, [car]]]], False)
+    _, result = desk.call(
+        "apply_batch", [[[2, [car, control]]], [[2, [9999, control]]], [[1, [car]]], [[1, [car]]]], False
+    )
     assert [one[0][0] for one in result] == [1, 0, 1, 0]
     assert "9999" in result[1][0][1][0]
 
@@ -215,7 +228,7 @@ def test_spawning_follows_on_with_commands_for_the_new_actor(desk: Desk) -> None
     desk.world.destroy(car)
 
 
-# ---- frames -----------------------------------------------------------------------------------------------------------
+# ---- frames ----------------------------------------------------------------------------------------------------
 
 
 def test_a_state_frame_has_a_row_for_every_actor(desk: Desk) -> None:

@@ -1,4 +1,6 @@
-"""The client's own TrafficManager drives twenty cars through Hometown: they go, stop at red, and don't hit one another."""
+"""The client's own TrafficManager drives twenty cars through Hometown: they go, stop at red, and don't hit one
+another.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,12 @@ def test_twenty_cars_drive_without_crashes_or_red_lights(shared_world: Any) -> N
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sources, os.environ.get("PYTHONPATH", "")])}
     arguments = [shared_world.host, str(shared_world.port), str(SECONDS * 50), str(CARS)]
     done = subprocess.run(
-        [sys.executable, "-c", DRIVE, *arguments], env=environment, capture_output=True, text=True, timeout=400, check=False
+        [sys.executable, "-c", DRIVE, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
     )
     if done.returncode != 0:
         pytest.fail(done.stderr[-3000:], pytrace=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from homeward_cli.bench.sim import environment, fresh_world
 
 SETUP = """
@@ -106,7 +107,16 @@ class Judged:
     def drive(self, script: str, *options: str) -> dict[str, Any]:
         """The verdict on a drive."""
         out = self.folder / "verdict.json"
-        command = [sys.executable, "-m", "homeward_cli.bench.referee", "--port", str(self.port), "--out", str(out), *options]
+        command = [
+            sys.executable,
+            "-m",
+            "homeward_cli.bench.referee",
+            "--port",
+            str(self.port),
+            "--out",
+            str(out),
+            *options,
+        ]
         referee = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True)
         assert referee.stdout is not None
         assert "watching" in referee.stdout.readline()

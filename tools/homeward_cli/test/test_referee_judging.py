@@ -7,6 +7,7 @@ from math import pi
 
 import numpy as np
 import pytest
+
 from homeward_cli.bench.judging import (
     Arrival,
     Boxes,
@@ -31,7 +32,7 @@ def boxes(*rows: tuple[float, float, float]) -> Boxes:
     return Boxes(middle, table[:, 2], np.tile((2.25, 0.9, 0.75), (len(table), 1)))
 
 
-# ---- collisions -------------------------------------------------------------------------------------------------------
+# ---- collisions ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -67,10 +68,12 @@ def test_one_crash_that_lasts_is_one_and_a_second_one_is_another() -> None:
     assert [(round(t, 2), actor) for t, actor in collisions.events] == [(0.0, 7), (8.02, 7)]
 
 
-# ---- red lights ---------------------------------------------------------------------------------------------------------
+# ---- red lights ------------------------------------------------------------------------------------------------
 
 
-LINES = StopLines(np.array([(50.0, 0.0), (50.0, 3.5)]), np.array([(1.0, 0.0), (1.0, 0.0)]), np.array([1.75, 1.75]), np.array([0, 1]))
+LINES = StopLines(
+    np.array([(50.0, 0.0), (50.0, 3.5)]), np.array([(1.0, 0.0), (1.0, 0.0)]), np.array([1.75, 1.75]), np.array([0, 1])
+)
 EAST = np.array((1.0, 0.0))
 
 
@@ -113,7 +116,7 @@ def test_a_teleport_over_a_line_is_not_a_drive() -> None:
     assert judge.events == []
 
 
-# ---- lanes --------------------------------------------------------------------------------------------------------------
+# ---- lanes -----------------------------------------------------------------------------------------------------
 
 
 GOOD = LaneFix(0.1, 0.9, 1.75, 1.0, False, False, False, True)
@@ -159,7 +162,9 @@ def test_a_moment_over_the_edge_is_forgiven_and_two_departures_are_two() -> None
 def test_changing_lanes_is_allowed_where_the_line_says_so_but_straddling_is_not() -> None:
     to_right = replace(OVER, may_go_right=True)
     assert watch((4.0, to_right), (1.0, GOOD)) == []
-    assert watch((4.0, replace(OVER, may_go_left=True)), (1.0, GOOD)) == [(0.0, "edge")], "allowed to the other side only"
+    assert watch((4.0, replace(OVER, may_go_left=True)), (1.0, GOOD)) == [(0.0, "edge")], (
+        "allowed to the other side only"
+    )
     assert watch((8.0, to_right)) == [(0.0, "changing")]
 
 
@@ -167,7 +172,7 @@ def test_in_a_junction_edges_and_directions_do_not_count() -> None:
     assert faults_of(replace(OVER, in_junction=True, facing=-1.0)) == {}
 
 
-# ---- arriving -------------------------------------------------------------------------------------------------------------
+# ---- arriving --------------------------------------------------------------------------------------------------
 
 
 def test_arriving_means_standing_at_the_goal_for_a_second() -> None:

@@ -17,19 +17,21 @@ Spawn = Callable[[Any, Any, int], int]
 
 
 class ActorCalls:
-    """Reads and changes actors of the present episode. Writes to an actor that was destroyed a moment ago are let go."""
+    """Reads and changes actors of the present episode. Some calls are let go for actors just destroyed."""
 
     def __init__(self, engine: Engine, spawn: Spawn, wire_actor: WireActor) -> None:
         self._engine, self._spawn, self._wire_actor = engine, spawn, wire_actor
 
-    # ---- who is there --------------------------------------------------------------------------------------------------
+    # ---- who is there -------------------------------------------------------------------------------------------
 
     def get_spectator(self) -> list[Any]:
         return self._wire_actor(self._engine.world.spectator.actor_id)
 
     def get_actors_by_id(self, actor_ids: Any) -> list[Any]:
         actors = self._engine.world.actors
-        return [self._wire_actor(actor_id) for actor_id in values.items(actor_ids, "A list of ids") if actor_id in actors]
+        return [
+            self._wire_actor(actor_id) for actor_id in values.items(actor_ids, "A list of ids") if actor_id in actors
+        ]
 
     def spawn_actor(self, description: Any, transform: Any) -> list[Any]:
         return self._wire_actor(self._spawn(description, transform, 0))
@@ -51,7 +53,7 @@ class ActorCalls:
             raise Refused(f"There is no actor {actor_id!r}.")
         return actor.box.wire()
 
-    # ---- place and motion --------------------------------------------------------------------------------------------------
+    # ---- place and motion ---------------------------------------------------------------------------------------
 
     def set_actor_transform(self, actor_id: Any, transform: Any) -> None:
         self._engine.world.move(actor_id, values.transform(transform))
@@ -122,7 +124,7 @@ class ActorCalls:
     def set_actor_autopilot(self, actor_id: Any, enabled: Any = True) -> None:
         """The client's traffic manager drives; the world has nothing to do with it."""
 
-    # ---- vehicles and walkers -----------------------------------------------------------------------------------------------
+    # ---- vehicles and walkers -----------------------------------------------------------------------------------
 
     def apply_control_to_vehicle(self, actor_id: Any, control: Any) -> None:
         self._engine.world.drive(actor_id, values.vehicle_control(control))
@@ -170,9 +172,9 @@ class ActorCalls:
 
 
 READS = (
-    "get_spectator", "get_actors_by_id", "spawn_actor", "spawn_actor_with_parent", "destroy_actor", "get_actor_bounding_box",
-    "get_vehicle_light_state", "get_vehicle_light_states", "get_wheel_steer_angle", "get_physics_control",
-    "get_telemetry_data",
+    "get_spectator", "get_actors_by_id", "spawn_actor", "spawn_actor_with_parent", "destroy_actor",
+    "get_actor_bounding_box", "get_vehicle_light_state", "get_vehicle_light_states", "get_wheel_steer_angle",
+    "get_physics_control", "get_telemetry_data",
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Spawning, and `apply_batch`: many commands in one call, each with an answer of its own.
 
-Commands are known by their number, as the 0.9.16 wheel sends them (tried out one by one: 6 is a transform, 7 a walker's state, and
-there is no command for a location, so that everything after differs by one from older lists).
+Commands are known by their number, as the 0.9.16 wheel sends them (tried out one by one: 6 is a transform, 7 a
+walker's state, and there is no command for a location, so that everything after differs by one from older lists).
 """
 
 from collections.abc import Callable

@@ -57,7 +57,7 @@ def _floats(values: dict[str, float]) -> tuple[Attribute, ...]:
     return tuple(_free(name, FLOAT, value) for name, value in values.items())
 
 
-# ---- vehicles, walkers, props ----------------------------------------------------------------------------------------
+# ---- vehicles, walkers, props ----------------------------------------------------------------------------------
 
 
 def _vehicle(model: CarModel) -> Blueprint:
@@ -102,11 +102,15 @@ def _walker(model: WalkerModel) -> Blueprint:
 def _prop(model: PropModel) -> Blueprint:
     return Blueprint(
         model.blueprint,
-        (_free("role_name", STRING, "prop"), _fixed("size", STRING, model.size), _free("ros_name", STRING, model.blueprint)),
+        (
+            _free("role_name", STRING, "prop"),
+            _fixed("size", STRING, model.size),
+            _free("ros_name", STRING, model.blueprint),
+        ),
     )
 
 
-# ---- sensors ---------------------------------------------------------------------------------------------------------
+# ---- sensors ---------------------------------------------------------------------------------------------------
 
 
 def _sensor(name: str, *attributes: Attribute) -> Blueprint:
@@ -152,7 +156,9 @@ COLOUR_CAMERA = (
 LIDAR = (
     _free("channels", INT, 32),
     _free("points_per_second", INT, 56000),
-    *_floats({"range": 10.0, "rotation_frequency": 10.0, "upper_fov": 10.0, "lower_fov": -30.0, "horizontal_fov": 360.0}),
+    *_floats(
+        {"range": 10.0, "rotation_frequency": 10.0, "upper_fov": 10.0, "lower_fov": -30.0, "horizontal_fov": 360.0}
+    ),
 )
 LIDAR_NOISE = (
     *_floats(

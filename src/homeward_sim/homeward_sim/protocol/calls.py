@@ -18,17 +18,18 @@ VERSION = "0.9.16"
 FIRST_WEATHER = [0.0] * 12 + [0.0331, 0.0]
 
 NOT_HERE_VALUE = (
-    "start_recorder", "show_recorder_file_info", "show_recorder_collisions", "show_recorder_actors_blocked", "replay_file",
-    "request_file", "get_bones_transform", "cast_ray", "get_ackermann_controller_settings", "get_weather_parameters_list",
+    "start_recorder", "show_recorder_file_info", "show_recorder_collisions", "show_recorder_actors_blocked",
+    "replay_file", "request_file", "get_bones_transform", "cast_ray", "get_ackermann_controller_settings",
+    "get_weather_parameters_list",
 )  # fmt: skip
 NOT_HERE_VOID = (
     "apply_color_texture_to_objects", "apply_float_color_texture_to_objects", "load_map_layer", "unload_map_layer",
-    "stop_recorder", "stop_replayer", "set_replayer_time_factor", "set_replayer_ignore_hero", "set_replayer_ignore_spectator",
-    "enable_carsim", "use_carsim_road", "enable_chrono_physics", "restore_physx_physics", "set_bones_transform", "blend_pose",
-    "get_pose_from_animation", "apply_bone_control_to_walker", "apply_ackermann_control_to_vehicle",
-    "apply_ackermann_controller_settings", "update_day_night_cycle", "update_lights_state", "set_wheel_steer_direction",
-    "enable_environment_objects", "apply_physics_control", "console_command", "send", "enable_sensor_for_ros",
-    "disable_sensor_for_ros",
+    "stop_recorder", "stop_replayer", "set_replayer_time_factor", "set_replayer_ignore_hero",
+    "set_replayer_ignore_spectator", "enable_carsim", "use_carsim_road", "enable_chrono_physics",
+    "restore_physx_physics", "set_bones_transform", "blend_pose", "get_pose_from_animation",
+    "apply_bone_control_to_walker", "apply_ackermann_control_to_vehicle", "apply_ackermann_controller_settings",
+    "update_day_night_cycle", "update_lights_state", "set_wheel_steer_direction", "enable_environment_objects",
+    "apply_physics_control", "console_command", "send", "enable_sensor_for_ros", "disable_sensor_for_ros",
 )  # fmt: skip
 
 
@@ -44,9 +45,7 @@ def not_here(name: str) -> Callable[..., Any]:
 class Calls:
     """The calls about the episode as a whole. `token_wanted(stream)` hears which streams a client is about to join."""
 
-    def __init__(
-        self, engine: Engine, stream_port: int, address: bytes, token_wanted: Callable[[int], None]
-    ) -> None:
+    def __init__(self, engine: Engine, stream_port: int, address: bytes, token_wanted: Callable[[int], None]) -> None:
         self.engine = engine
         self._stream_port, self._address = stream_port, address
         self._token_wanted = token_wanted
@@ -65,7 +64,7 @@ class Calls:
         table["apply_batch"] = Method(self.batch.apply, BARE)
         return table
 
-    # ---- the connection and the episode ----------------------------------------------------------------------------------
+    # ---- the connection and the episode -------------------------------------------------------------------------
 
     def version(self) -> str:
         return VERSION
@@ -97,7 +96,7 @@ class Calls:
     def copy_opendrive_to_file(self, opendrive: Any, parameters: Any = None) -> None:
         self.engine.take_map(values.text(opendrive, "An OpenDRIVE map", MOST_BYTES))
 
-    # ---- the map -----------------------------------------------------------------------------------------------------------
+    # ---- the map ------------------------------------------------------------------------------------------------
 
     def get_map_info(self) -> list[Any]:
         world = self.engine.world
@@ -143,7 +142,7 @@ class Calls:
         found = down < 0.0 and 0.0 <= z - ground_z <= values.real(distance_m, "A distance")
         return [found, [[x, y, ground_z], self.engine.world.ground_label(x, y)]]
 
-    # ---- small things --------------------------------------------------------------------------------------------------------
+    # ---- small things -------------------------------------------------------------------------------------------
 
     def get_weather_parameters(self) -> list[Any]:
         return self._weather
@@ -161,7 +160,7 @@ class Calls:
     def draw_debug_shape(self, shape: Any) -> None:
         """Nobody looks."""
 
-    # ---- traffic managers: the world only remembers where they are --------------------------------------------------------------
+    # ---- traffic managers: the world only remembers where they are ----------------------------------------------
 
     def is_traffic_manager_running(self, port: Any) -> bool:
         return port in self.traffic_managers
@@ -202,8 +201,9 @@ def _wire_building(box: Any) -> list[Any]:
 EPISODE_VALUES = (
     "version", "get_episode_info", "get_sensor_token", "get_episode_settings", "set_episode_settings", "tick_cue",
     "get_map_info", "get_map_data", "get_available_maps", "get_required_files", "get_navigation_mesh",
-    "get_actor_definitions", "get_names_of_all_objects", "get_environment_objects", "get_all_level_BBs", "project_point",
-    "get_weather_parameters", "is_weather_enabled", "query_lights_state", "is_traffic_manager_running",
-    "get_traffic_manager_running", "add_traffic_manager_running", "destroy_traffic_manager",
+    "get_actor_definitions", "get_names_of_all_objects", "get_environment_objects", "get_all_level_BBs",
+    "project_point", "get_weather_parameters", "is_weather_enabled", "query_lights_state",
+    "is_traffic_manager_running", "get_traffic_manager_running", "add_traffic_manager_running",
+    "destroy_traffic_manager",
 )  # fmt: skip
 EPISODE_VOIDS = ("load_new_episode", "copy_opendrive_to_file", "set_weather_parameters", "draw_debug_shape")

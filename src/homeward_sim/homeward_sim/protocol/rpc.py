@@ -1,8 +1,8 @@
 """msgpack-rpc as the client speaks it: bytes in, calls out, answers back.
 
-A request is `[0, id, name, [[is_async], argument…]]`, its answer `[1, id, error, result]`; a request that is marked asynchronous
-gets none. Whatever a client sends, the answer is an answer: a bad argument, an unknown name or a fault of ours is an error in
-the shape that this call's caller expects.
+A request is `[0, id, name, [[is_async], argument…]]`, its answer `[1, id, error, result]`; a request that is
+marked asynchronous gets none. Whatever a client sends, the answer is an answer: a bad argument, an unknown name or
+a fault of ours is an error in the shape that this call's caller expects.
 """
 
 import logging

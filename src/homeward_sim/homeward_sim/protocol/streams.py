@@ -1,7 +1,8 @@
 """The stream port: who listens to which stream, and what waits to be sent to whom.
 
-A client sends the number of the stream it wants (u32) and from then on only listens. What it doesn't fetch is kept for it up to
-a bound; then it is cut off, loudly, so that one slow client costs neither memory nor the others' time.
+A client sends the number of the stream it wants (u32) and from then on only listens. What it doesn't fetch is kept
+for it up to a bound; then it is cut off, loudly, so that one slow client costs neither memory nor the others'
+time.
 """
 
 import logging
@@ -32,7 +33,9 @@ class Outbox:
         return not self._waiting
 
     def send(self, message: bytes) -> bool:
-        """Send now what goes and keep the rest; False where the peer is gone or too slow: the connection is to be closed."""
+        """Send now what goes and keep the rest; False where the peer is gone or too slow: the connection is to be
+        closed.
+        """
         if self._waiting:
             return self._keep(memoryview(message)) and self.flush()
         try:
@@ -84,7 +87,9 @@ class Listener:
 
 
 class Streams:
-    """All connections to the stream port. `greet(stream)` gives the message that a new listener gets at once, or none."""
+    """All connections to the stream port. `greet(stream)` gives the message that a new listener gets at once, or
+    none.
+    """
 
     def __init__(
         self, server: socket.socket, selector: selectors.BaseSelector, greet: Callable[[int], bytes | None]

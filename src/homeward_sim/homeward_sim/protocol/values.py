@@ -1,4 +1,6 @@
-"""Reading what a client sent: every argument is checked for its shape, its type and its range before anything uses it."""
+"""Reading what a client sent: every argument is checked for its shape, its type and its range before anything uses
+it.
+"""
 
 from math import isfinite, radians
 from typing import Any
@@ -23,7 +25,12 @@ def whole(value: Any, what: str, low: int = 0, high: int = 0xFFFFFFFF) -> int:
 
 def real(value: Any, what: str, low: float = -FARTHEST_M, high: float = FARTHEST_M) -> float:
     """A finite number between `low` and `high`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value) or not low <= value <= high:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not isfinite(value)
+        or not low <= value <= high
+    ):
         raise BadArgument(f"{what} must be a number between {low:g} and {high:g}, not {_short(value)}.")
     return float(value)
 
@@ -86,7 +93,9 @@ def description(value: Any) -> list[Any]:
 
 
 def vehicle_control(value: Any) -> tuple[float, float, float, bool, bool, bool, int]:
-    """Throttle and brake 0..1, steering -1..1, hand brake, reverse, manual gears, gear. Beyond the range counts as its end."""
+    """Throttle and brake 0..1, steering -1..1, hand brake, reverse, manual gears, gear. Beyond the range counts as
+    its end.
+    """
     throttle, steer, brake, hand_brake, reverse, manual, gear = items(value, "A vehicle control", 7)
     if not (isfinite(throttle) and isfinite(steer) and isfinite(brake)):
         raise BadArgument("A vehicle control must be finite.")

@@ -63,7 +63,9 @@ def _wheel(model: CarModel, pose: Pose, along_m: float, across_m: float) -> list
 
 
 def telemetry(car: Any, model: CarModel) -> list[Any]:
-    """VehicleTelemetryData: speed (m/s), pedals, engine, gear, and each wheel's turn (rad/s); tyre forces are not told."""
+    """VehicleTelemetryData: speed (m/s), pedals, engine, gear, and each wheel's turn (rad/s); tyre forces are not
+    told.
+    """
     speed = float(car["vx"])
     turn = speed / model.wheel_radius_m
     rpm = min(TOP_RPM, IDLE_RPM + abs(speed) % 12.0 * 250.0) if not model.electric else abs(turn) * 9.0 * 60 / (2 * pi)

@@ -1,4 +1,6 @@
-"""What sensors measure. Each is a pure function of the world and of its own seed: the same world gives the same bytes."""
+"""What sensors measure. Each is a pure function of the world and of its own seed: the same world gives the same
+bytes.
+"""
 
 from typing import Any, Protocol
 
@@ -14,7 +16,9 @@ from homeward_sim.roads import RoadNetwork
 
 
 class View(Protocol):
-    """What a sensor may look at. The tables are arrays of CAR, WALKER and OTHER; `contacts` one of CONTACT, of this step."""
+    """What a sensor may look at. The tables are arrays of CAR, WALKER and OTHER; `contacts` one of CONTACT, of this
+    step.
+    """
 
     network: RoadNetwork
     ground: Ground

@@ -1,21 +1,29 @@
 """Which class measures for which blueprint."""
 
+from collections.abc import Callable
+
 from homeward_sim.sensors import Sensor, View
 from homeward_sim.sensors.events import Collision
 from homeward_sim.sensors.inertial import Gnss, Imu
 from homeward_sim.sensors.lidar import Lidar, SemanticLidar
 
-SIMPLE = {
+SIMPLE: dict[str, Callable[[dict[str, str], int], Sensor]] = {
     "sensor.other.gnss": Gnss,
     "sensor.other.imu": Imu,
     "sensor.lidar.ray_cast": Lidar,
     "sensor.lidar.ray_cast_semantic": SemanticLidar,
 }
-CAMERAS = {"sensor.camera.rgb": "colour", "sensor.camera.depth": "depth", "sensor.camera.semantic_segmentation": "labels"}
+CAMERAS = {
+    "sensor.camera.rgb": "colour",
+    "sensor.camera.depth": "depth",
+    "sensor.camera.semantic_segmentation": "labels",
+}
 
 
 def build_sensor(blueprint: str, attributes: dict[str, str], world_seed: int, actor_id: int, view: View) -> Sensor:
-    """The sensor of a blueprint. Raises ValueError for a bad attribute, RuntimeError where the machine lacks something."""
+    """The sensor of a blueprint. Raises ValueError for a bad attribute, RuntimeError where the machine lacks
+    something.
+    """
     if blueprint == "sensor.other.collision":
         return Collision()
     if blueprint in CAMERAS:

@@ -1,8 +1,8 @@
 """Cameras: OpenGL on EGL, without a display; Mesa's software driver where there is no GPU.
 
-One context draws for all cameras. The scenery goes to the driver once a map, the shapes of actors once a model; a picture sends
-only where they are. Frames come out as the client wants them, BGRA with the first row at the top: the projection turns the
-picture upside down instead of anybody copying it.
+One context draws for all cameras. The scenery goes to the driver once a map, the shapes of actors once a model; a
+picture sends only where they are. Frames come out as the client wants them, BGRA with the first row at the top:
+the projection turns the picture upside down instead of anybody copying it.
 """
 
 from dataclasses import dataclass
@@ -85,7 +85,9 @@ class Painter:
             return
         for layer in self._layers:
             layer.buffer.release()
-        self._layers = [self._layer(name, *in_tiles(vertices)) for name, vertices in scenery(view).items() if len(vertices)]
+        self._layers = [
+            self._layer(name, *in_tiles(vertices)) for name, vertices in scenery(view).items() if len(vertices)
+        ]
         self._lamp_vertices, self._lamp_states = lamps(view.lights), b""
         self._lamps = self._layer("lamps", self._lamp_vertices, np.zeros((0, 5)))
         self._map = view.network
@@ -179,7 +181,8 @@ def _context() -> Any:
     try:
         import moderngl
 
-        context = moderngl.create_context(standalone=True, backend="egl")
+        options: Any = {"standalone": True, "backend": "egl"}
+        context = moderngl.create_context(**options)
     except Exception as error:  # moderngl raises plain Exceptions, OSErrors and ImportErrors here
         raise RuntimeError(f"{REMEDY} ({error})") from None
     context.enable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
@@ -194,7 +197,9 @@ def _still(program: Any) -> None:
 
 
 def _projection(pose: Pose, camera: Camera) -> NDArray[np.float64]:
-    """From the map's frame to the picture: x to the right, y downwards (the first row is the top one), z into the depth."""
+    """From the map's frame to the picture: x to the right, y downwards (the first row is the top one), z into the
+    depth.
+    """
     to_camera = np.linalg.inv(pose_matrix(pose))
     scale = 1.0 / tan(radians(camera.field_deg) / 2)
     aspect = camera.width / camera.height

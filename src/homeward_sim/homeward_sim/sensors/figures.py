@@ -44,12 +44,18 @@ def _car(model: CarModel, label: int) -> NDArray[np.void]:
     for along in (model.wheelbase_m / 2, -model.wheelbase_m / 2):
         for side in (-1, 1):
             inner, outer = sorted((side * (width - 0.2), side * (width + 0.015)))
-            parts.append(block((along - radius, inner, 0.0), (along + radius, outer, 2 * radius), TYRE, label, FIXED, 0.09))
+            parts.append(
+                block((along - radius, inner, 0.0), (along + radius, outer, 2 * radius), TYRE, label, FIXED, 0.09)
+            )
     for side in (-1, 1):
         inner, outer = sorted((side * width * 0.55, side * width * 0.95))
-        parts.append(block((length - 0.05, inner, belt * 0.6), (length + 0.02, outer, belt * 0.8), FRONT_LAMP, label, GLOWING))
         parts.append(
-            block((-length - 0.02, inner, belt * 0.62), (-length + 0.05, outer, belt * 0.85), TAIL_LAMP, label, BRAKE_LAMP)
+            block((length - 0.05, inner, belt * 0.6), (length + 0.02, outer, belt * 0.8), FRONT_LAMP, label, GLOWING)
+        )
+        parts.append(
+            block(
+                (-length - 0.02, inner, belt * 0.62), (-length + 0.05, outer, belt * 0.85), TAIL_LAMP, label, BRAKE_LAMP
+            )
         )
     return joined(parts)
 

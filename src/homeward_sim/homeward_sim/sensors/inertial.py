@@ -44,7 +44,8 @@ class Gnss:
 
 
 class Imu:
-    """Specific force (m/s², gravity included) and turn rates (rad/s) in the sensor's frame, and the compass (rad from north).
+    """Specific force (m/s², gravity included) and turn rates (rad/s) in the sensor's frame, and the compass (rad from
+    north).
 
     North is -y, as in CARLA: a sensor that looks along +x reads π/2.
     """

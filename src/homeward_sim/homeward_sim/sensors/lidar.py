@@ -1,8 +1,9 @@
 """LiDAR by ray casting: a sector of the turn each measurement, as CARLA does it.
 
-Rays are cast against boxes (cars, walkers, props, buildings) and the ground. Boxes are sorted into bins of azimuth first, so a ray
-meets only those that lie in its direction. The ground is followed outwards once a bin: the steepest slope at which a ray still
-touches ground within each distance grows with distance, so a ray's hit is found by bisection.
+Rays are cast against boxes (cars, walkers, props, buildings) and the ground. Boxes are sorted into bins of azimuth
+first, so a ray meets only those that lie in its direction. The ground is followed outwards once a bin: the
+steepest slope at which a ray still touches ground within each distance grows with distance, so a ray's hit is
+found by bisection.
 """
 
 import struct
@@ -42,7 +43,7 @@ class _Scanner:
         columns = max(1, round(self.points_per_second * dt_s / self.channels))
         columns = min(columns, max(1, MOST_RAYS // self.channels))
         sweep_rad = min(self.turns_per_s * self.field_rad * dt_s, self.field_rad)
-        azimuths = self.azimuth_rad + sweep_rad / columns * np.arange(columns) - self.field_rad / 2
+        azimuths = self.azimuth_rad + sweep_rad / columns * np.arange(columns, dtype=np.float64) - self.field_rad / 2
         self.azimuth_rad = (self.azimuth_rad + sweep_rad) % max(self.field_rad, 1e-6)
         pose = view.pose(actor_id)
         hits = np.zeros((self.channels, columns), HIT)
@@ -59,7 +60,7 @@ def boxes_in_range(view: View, pose: Pose, range_m: float, without_id: int) -> N
     parts = [_near(rows, pose, range_m) for rows in tables]
     targets = np.zeros(sum(map(len, parts)), TARGET)
     start = 0
-    for number, rows in enumerate(parts):
+    for rows in parts:
         part = targets[start : start + len(rows)]
         for name in ("id", "x", "y", "z", "yaw", "half_length", "half_width", "height"):
             part[name] = rows[name]
@@ -67,16 +68,21 @@ def boxes_in_range(view: View, pose: Pose, range_m: float, without_id: int) -> N
         if rows.dtype == WALKER:
             part["z"] -= rows["height"] / 2
         start += len(rows)
-    return targets[(targets["height"] > 0.0) & ((targets["id"] != without_id) | (targets["id"] == 0))]
+    is_seen = (targets["height"] > 0.0) & ((targets["id"] != without_id) | (targets["id"] == 0))
+    seen: NDArray[np.void] = targets[is_seen]
+    return seen
 
 
 def _near(rows: NDArray[np.void], pose: Pose, range_m: float) -> NDArray[np.void]:
     reach = np.hypot(rows["half_length"], rows["half_width"]) + range_m
-    return rows[(rows["x"] - pose.x_m) ** 2 + (rows["y"] - pose.y_m) ** 2 < reach * reach]
+    near: NDArray[np.void] = rows[(rows["x"] - pose.x_m) ** 2 + (rows["y"] - pose.y_m) ** 2 < reach * reach]
+    return near
 
 
 class Lidar:
-    """x, y, z in the sensor's frame (metres) and intensity, channel after channel, with fading, dropped points and noise."""
+    """x, y, z in the sensor's frame (metres) and intensity, channel after channel, with fading, dropped points and
+    noise.
+    """
 
     def __init__(self, attributes: dict[str, str], seed: int) -> None:
         self.scanner = _Scanner(attributes, seed)
@@ -102,7 +108,9 @@ class Lidar:
     def _disturb(
         self, frame: int, hits: NDArray[np.void], intensity: NDArray[np.float32], kept: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
-        """Drop points as CARLA's blueprint says (some of all, and more of the dark ones) and move them along their rays."""
+        """Drop points as CARLA's blueprint says (some of all, and more of the dark ones) and move them along their
+        rays.
+        """
         generator = np.random.Generator(np.random.Philox(key=self.scanner.seed, counter=[0, 0, 0, frame]))
         chance = generator.random(hits.shape, np.float32)
         dark = np.clip(1.0 - intensity / max(self.safe_intensity, 1e-9), 0.0, 1.0) * self.drop_dark
@@ -135,4 +143,5 @@ class SemanticLidar:
 
 def lidar_header(azimuth_rad: float, kept: NDArray[np.bool_]) -> bytes:
     """Angle, number of channels, and how many points each channel has."""
-    return struct.pack("<fI", azimuth_rad, len(kept)) + kept.sum(axis=1).astype("<u4").tobytes()
+    counts: bytes = kept.sum(axis=1).astype("<u4").tobytes()
+    return struct.pack("<fI", azimuth_rad, len(kept)) + counts

@@ -6,9 +6,7 @@ from math import cos, sin
 import numpy as np
 from numpy.typing import NDArray
 
-VERTEX = np.dtype(
-    [("position", "f4", 3), ("normal", "f4", 3), ("colour", "u1", 3), ("label", "u1"), ("role", "f4")]
-)
+VERTEX = np.dtype([("position", "f4", 3), ("normal", "f4", 3), ("colour", "u1", 3), ("label", "u1"), ("role", "f4")])
 """A corner of a triangle. `role`: what decides its colour, one of those below."""
 FIXED, PAINT, BRAKE_LAMP, GLOWING = 0.0, 1.0, 2.0, 3.0
 """Its own colour in the light; the actor's paint; its own, bright while braking; its own, whatever the light."""
@@ -37,7 +35,7 @@ def ribbon(left: Points, right: Points, colour: Colour, label: int) -> NDArray[n
 
 
 def hull(bottom: Points, top: Points, colour: Colour, label: int, role: float = FIXED) -> NDArray[np.void]:
-    """A convex body between two (4, 3) rings, each front left, front right, rear right, rear left; closed at the top."""
+    """A convex body between two (4, 3) rings (front left, front right, rear right, rear left), closed at the top."""
     sides = []
     for i in range(4):
         j = (i + 1) % 4

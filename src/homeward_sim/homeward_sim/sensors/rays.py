@@ -1,7 +1,8 @@
 """Casting the rays of a LiDAR sector against boxes and ground, compiled.
 
-A ray is a direction on the plane and a slope. Boxes stand upright, so on the plane a direction meets each in one stretch, and
-only the height at its ends is left to look at; as long as the sensor stands upright, a whole column shares those stretches.
+A ray is a direction on the plane and a slope. Boxes stand upright, so on the plane a direction meets each in one
+stretch, and only the height at its ends is left to look at; as long as the sensor stands upright, a whole column
+shares those stretches.
 """
 
 from math import atan2, cos, hypot, pi, sin
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homeward_sim.ground import Ground, cell_at, height_at
-from homeward_sim.jit import compiled
+from homeward_sim.jit import Row, compiled
 
 HIT = np.dtype(
     [
@@ -51,7 +52,7 @@ STRETCH = np.dtype(
 
 
 @compiled
-def _span(box: NDArray[np.void], origin: NDArray[np.float64]) -> tuple[int, int]:
+def _span(box: Row, origin: NDArray[np.float64]) -> tuple[int, int]:
     """(first bin, number of bins) in which a box is seen; all of them from within."""
     dx, dy = box.x - origin[0], box.y - origin[1]
     c, s = cos(box.yaw), sin(box.yaw)
@@ -76,7 +77,9 @@ def _sort_boxes(boxes: NDArray[np.void], origin: NDArray[np.float64]) -> tuple[N
     """Boxes by bin of azimuth, the nearest first: (starts (BINS + 1,), members)."""
     away = np.empty(len(boxes))
     for i in range(len(boxes)):
-        away[i] = hypot(boxes[i].x - origin[0], boxes[i].y - origin[1]) - hypot(boxes[i].half_length, boxes[i].half_width)
+        away[i] = hypot(boxes[i].x - origin[0], boxes[i].y - origin[1]) - hypot(
+            boxes[i].half_length, boxes[i].half_width
+        )
     order = np.argsort(away)
     spans = np.empty((len(boxes), 2), np.int64)
     counts = np.zeros(BINS + 1, np.int64)
@@ -96,7 +99,7 @@ def _sort_boxes(boxes: NDArray[np.void], origin: NDArray[np.float64]) -> tuple[N
 
 
 @compiled
-def _stretch(box: NDArray[np.void], origin: NDArray[np.float64], ux: float, uy: float, out: NDArray[np.void]) -> bool:
+def _stretch(box: Row, origin: NDArray[np.float64], ux: float, uy: float, out: Row) -> bool:
     """Fill `out` with where the direction (ux, uy) runs through a box; False where it doesn't. The slab method."""
     c, s = cos(box.yaw), sin(box.yaw)
     ox, oy = origin[0] - box.x, origin[1] - box.y
@@ -109,7 +112,7 @@ def _stretch(box: NDArray[np.void], origin: NDArray[np.float64], ux: float, uy: 
     out.enter, out.leave = max(x_first, y_first), min(x_last, y_last)
     out.facing = abs(rx) if x_first > y_first else abs(ry)
     out.low, out.high = box.z - origin[2], box.z + box.height - origin[2]
-    return out.enter < out.leave and out.leave > 0.0
+    return bool(out.enter < out.leave and out.leave > 0.0)
 
 
 @compiled
@@ -129,8 +132,10 @@ def _stretches(
 
 
 @compiled
-def _meets(stretch: NDArray[np.void], slope: float) -> tuple[float, float]:
-    """(distance on the plane, cosine of the incidence on an upright wall or 2 for a top) at which a ray meets a box; inf: never."""
+def _meets(stretch: Row, slope: float) -> tuple[float, float]:
+    """(distance on the plane, cosine of the incidence on an upright wall or 2 for a top) at which a ray meets a box;
+    inf: never.
+    """
     if stretch.enter <= 0.0:
         return np.inf, 0.0
     height = slope * stretch.enter
@@ -173,11 +178,11 @@ def _ground_on_profile(slope: float, reach: NDArray[np.float64], slopes: NDArray
         else:
             low = middle + 1
     if low == 0:
-        return reach[0] * slopes[0] / slope if slope < 0.0 else reach[0]
+        return float(reach[0] * slopes[0] / slope) if slope < 0.0 else float(reach[0])
     # between the two samples ground and ray are taken for straight: where do they cross?
     near, far = reach[low - 1], reach[low]
     above, below = max((slope - slopes[low - 1]) * near, 0.0), (slopes[low] - slope) * far
-    return near + (far - near) * above / max(above + below, 1e-12)
+    return float(near + (far - near) * above / max(above + below, 1e-12))
 
 
 @compiled
@@ -191,7 +196,9 @@ def cast(
     boxes: NDArray[np.void],
     ground: Ground,
 ) -> None:
-    """Fill `hits` (channels, columns) with what each ray meets within range; rays start at `origin` turned by `rotation`."""
+    """Fill `hits` (channels, columns) with what each ray meets within range; rays start at `origin` turned by
+    `rotation`.
+    """
     starts, members = _sort_boxes(boxes, origin)
     reach, slopes = np.empty(PROFILE_POINTS), np.empty(PROFILE_POINTS)
     stretches = np.empty(MOST_STRETCHES, STRETCH)

@@ -30,7 +30,9 @@ TILE_M = 80.0
 
 
 def scenery(view: View) -> dict[str, NDArray[np.void]]:
-    """All vertices that stay, as VERTEX, in the layers and the order in which they are to be drawn: what hides the rest first."""
+    """All vertices that stay, as VERTEX, in the layers and the order in which they are to be drawn: what hides the
+    rest first.
+    """
     network, lights = view.network, view.lights
     return {
         "buildings": joined(_house(box, number) for number, box in enumerate(view.obstacles.boxes)),
@@ -57,7 +59,7 @@ def in_tiles(vertices: NDArray[np.void]) -> tuple[NDArray[np.void], NDArray[np.f
     return faces.reshape(-1), np.array(tiles)
 
 
-# ---- ground ----------------------------------------------------------------------------------------------------------
+# ---- ground ----------------------------------------------------------------------------------------------------
 
 
 def terrain(ground: Ground) -> NDArray[np.void]:
@@ -69,7 +71,10 @@ def terrain(ground: Ground) -> NDArray[np.void]:
     if ground.is_flat:
         x, y, rows_at, columns_at = x[[0, -1]], y[[0, -1]], rows_at[[0, -1]], columns_at[[0, -1]]
     z = ground.low_m[np.ix_(rows_at, columns_at)].astype(np.float64) - TERRAIN_DROP_M
-    x, y = np.concatenate(([x[0] - HORIZON_M], x, [x[-1] + HORIZON_M])), np.concatenate(([y[0] - HORIZON_M], y, [y[-1] + HORIZON_M]))
+    x, y = (
+        np.concatenate(([x[0] - HORIZON_M], x, [x[-1] + HORIZON_M])),
+        np.concatenate(([y[0] - HORIZON_M], y, [y[-1] + HORIZON_M])),
+    )
     z = np.pad(z, 1, mode="edge")
     grid = np.stack((*np.meshgrid(x, y), z), axis=-1)
     a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, :-1], grid[1:, 1:]
@@ -84,7 +89,9 @@ def _surface(strip: LaneStrip) -> NDArray[np.void]:
 
 
 def straightened(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Indices that suffice to draw a strip to within STRAIGHT_M, found by leaving points out while the rest stays close."""
+    """Indices that suffice to draw a strip to within STRAIGHT_M, found by leaving points out while the rest stays
+    close.
+    """
     kept = [0]
     last = len(left) - 1
     while kept[-1] < last:
@@ -104,11 +111,13 @@ def _is_straight(left: NDArray[np.float64], right: NDArray[np.float64], first: i
     return True
 
 
-# ---- markings --------------------------------------------------------------------------------------------------------
+# ---- markings --------------------------------------------------------------------------------------------------
 
 
 def _markings(network: RoadNetwork) -> Iterator[NDArray[np.void]]:
-    """Lines between lanes outside junctions: the right edge of each driving lane, and the left one next to the middle."""
+    """Lines between lanes outside junctions: the right edge of each driving lane, and the left one next to the
+    middle.
+    """
     for strip in network.strips:
         if strip.kind != "driving" or strip.in_junction:
             continue
@@ -179,7 +188,7 @@ def _stripes(corners: NDArray[np.float64], ground: Ground) -> Iterator[NDArray[n
         yield band if band["normal"][0, 2] > 0 else ribbon(edges[1], edges[0], WHITE_LINE, ROAD_LINES)
 
 
-# ---- what stands beside the road ----------------------------------------------------------------------------------------
+# ---- what stands beside the road -------------------------------------------------------------------------------
 
 
 def _house(box: Any, number: int) -> NDArray[np.void]:

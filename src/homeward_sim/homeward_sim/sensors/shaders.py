@@ -1,4 +1,5 @@
-"""The programs that the camera runs on the driver. What can be settled at a triangle's corners is, since pixels are many.
+"""The programs that the camera runs on the driver. What can be settled at a triangle's corners is, since pixels are
+many.
 
 Pictures are BGRA: what a program calls its first component is blue.
 """

@@ -1,7 +1,7 @@
 """What counts as an offence, as pure functions and small counters over numbers. No client and no map here.
 
-Everything is in CARLA's frame: metres, seconds, radians, clockwise from above. Episodes are counted, not frames: an offence that
-lasts is one, and one that comes back after a pause is two.
+Everything is in CARLA's frame: metres, seconds, radians, clockwise from above. Episodes are counted, not frames:
+an offence that lasts is one, and one that comes back after a pause is two.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def overlapping(ego: Boxes, others: Boxes) -> NDArray[np.bool_]:
     count = len(others.yaw)
     if not count:
         return np.zeros(0, np.bool_)
-    touching = np.abs(others.middle[:, 2] - ego.middle[0, 2]) <= others.half[:, 2] + ego.half[0, 2]
+    touching: NDArray[np.bool_] = np.abs(others.middle[:, 2] - ego.middle[0, 2]) <= others.half[:, 2] + ego.half[0, 2]
     mine, theirs = np.repeat(ego.corners(), count, axis=0), others.corners()
     for yaw in (np.full(count, ego.yaw[0]), others.yaw):
         for axis in (np.stack((np.cos(yaw), np.sin(yaw)), 1), np.stack((-np.sin(yaw), np.cos(yaw)), 1)):
@@ -70,7 +70,9 @@ class Collisions:
 
 @dataclass(frozen=True)
 class StopLines:
-    """Lines before traffic lights: middles (n, 2), directions of travel (n, 2), half widths (n,), index of the light (n,)."""
+    """Lines before traffic lights: middles (n, 2), directions of travel (n, 2), half widths (n,), index of the light
+    (n,).
+    """
 
     middle: Array
     ahead: Array
@@ -110,9 +112,10 @@ class RedLights:
 
 @dataclass(frozen=True)
 class LaneFix:
-    """Where a car is in its lane: signed offset of its middle (right positive), half its width as the lane sees it, half the
-    lane's width, the cosine between the two directions, whether the lane lies in a junction, whether it may leave to either
-    side, and whether all its corners (drawn in by OFF_ROAD_MARGIN_M) are on driving lanes."""
+    """Where a car is in its lane: signed offset of its middle (right positive), half its width as the lane sees it,
+    half the lane's width, the cosine between the two directions, whether the lane lies in a junction, whether it
+    may leave to either side, and whether all its corners (drawn in by OFF_ROAD_MARGIN_M) are on driving lanes.
+    """
 
     offset_m: float
     half_width_m: float
@@ -125,7 +128,9 @@ class LaneFix:
 
 
 def faults_of(fix: LaneFix) -> dict[str, float]:
-    """What is wrong now, and how long it may be so: `edge`, `changing` (an edge that may be crossed), `off_road`, `wrong_way`."""
+    """What is wrong now, and how long it may be so: `edge`, `changing` (an edge that may be crossed), `off_road`,
+    `wrong_way`.
+    """
     faults: dict[str, float] = {}
     if not fix.all_on_road:
         faults["off_road"] = DEPARTURE_S

@@ -1,8 +1,9 @@
-"""The referee of a drive: a separate CARLA client that reads the world and judges one vehicle. It changes nothing in it.
+"""The referee of a drive: a separate CARLA client that reads the world and judges one vehicle. It changes nothing in
+it.
 
-`python -m homeward_cli.bench.referee --port 2000 --role ego --goal X Y --radius 3 --out verdict.json`, the goal in the ROS map's
-frame (x east, y north). It ends when the car has arrived, the time is up or it is told to stop (SIGTERM, SIGINT), and then
-writes its verdict. The offences are defined in `judging.py`.
+`python -m homeward_cli.bench.referee --port 2000 --role ego --goal X Y --radius 3 --out verdict.json`, the goal in
+the ROS map's frame (x east, y north). It ends when the car has arrived, the time is up or it is told to stop
+(SIGTERM, SIGINT), and then writes its verdict. The offences are defined in `judging.py`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ class Seen:
 
 @dataclass(frozen=True)
 class Known:
-    """An actor and its box: half sizes, and its middle in the actor's frame. Asking the client for a box asks the server."""
+    """An actor and its box: half sizes, and its middle in the actor's frame. Asking the client for a box asks the
+    server.
+    """
 
     actor: Any
     half: tuple[float, float, float]
@@ -74,7 +77,12 @@ class Referee:
     def __init__(self, world: Any, role: str, goal: tuple[float, float] | None, radius_m: float, hashes: bool) -> None:
         self._world, self._map, self._role = world, world.get_map(), role
         self.lights = sorted(world.get_actors().filter("traffic.traffic_light*"), key=lambda light: light.id)
-        self.frames, self.collisions, self.departures, self.journey = Frames(), Collisions(), LaneDepartures(), Journey()
+        self.frames, self.collisions, self.departures, self.journey = (
+            Frames(),
+            Collisions(),
+            LaneDepartures(),
+            Journey(),
+        )
         self.red_lights = RedLights(stop_lines(self._map, self.lights))
         self.arrival = None if goal is None else Arrival(np.array((goal[0], -goal[1])), radius_m)
         self.ego: Known | None = None
@@ -126,7 +134,9 @@ class Referee:
         return self.arrival is not None and self.arrival.see(self.now_s, place - self._rear_m * heading, speed)
 
     def _fix(self, transform: Any, ego: Boxes) -> LaneFix:
-        return lane_fix(self._map, transform, float(ego.half[0, 0]), float(ego.half[0, 1]), ego.corners(OFF_ROAD_MARGIN_M)[0])
+        return lane_fix(
+            self._map, transform, float(ego.half[0, 0]), float(ego.half[0, 1]), ego.corners(OFF_ROAD_MARGIN_M)[0]
+        )
 
     def _matters(self, one: Any, place: np.ndarray) -> bool:
         actor = self._actors.get(one.id)
@@ -225,7 +235,14 @@ def _kinematics(one: Any) -> tuple[float, ...]:
 
 def _control(vehicle: Any) -> tuple[float, ...]:
     control = vehicle.get_control()
-    return (vehicle.id, control.throttle, control.steer, control.brake, float(control.hand_brake), float(control.reverse))
+    return (
+        vehicle.id,
+        control.throttle,
+        control.steer,
+        control.brake,
+        float(control.hand_brake),
+        float(control.reverse),
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -274,7 +291,9 @@ def _write(path: Path, verdict: dict[str, Any]) -> None:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="referee", description="Judge one vehicle of a CARLA world, and change nothing.")
+    parser = argparse.ArgumentParser(
+        prog="referee", description="Judge one vehicle of a CARLA world, and change nothing."
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=2000)
     parser.add_argument("--role", default="ego", help="role_name of the vehicle")

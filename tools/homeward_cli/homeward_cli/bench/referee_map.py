@@ -1,4 +1,6 @@
-"""What the referee asks the map: where the stop lines are, and where in its lane a car is. From the client's API alone."""
+"""What the referee asks the map: where the stop lines are, and where in its lane a car is. From the client's API
+alone.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ from statistics import median
 
 from homeward_cli.environment import ROOT
 
-DESCRIPTION = "The world through the carla client: ticks a second with 20 TrafficManager cars, with a LiDAR, camera frames."
+DESCRIPTION = (
+    "The world through the carla client: ticks a second with 20 TrafficManager cars, with a LiDAR, camera frames."
+)
 TOWN, FALLBACK = "Town01", "hometown"
 CARS = 20
 CASES: dict[str, list[str]] = {
@@ -46,8 +48,19 @@ def run(say: Callable[[str], None]) -> dict[str, object]:
 def measure(town: str, arguments: list[str]) -> dict[str, list[float]]:
     """One case in a fresh world with a fresh client process. Raises RuntimeError where either fails."""
     with fresh_world(town) as port:
-        client = [sys.executable, "-m", "homeward_cli.bench.sim_client", "--port", str(port), "--cars", str(CARS), *arguments]
-        done = subprocess.run(client, env=environment(), capture_output=True, text=True, timeout=CASE_TIMEOUT_S, check=False)
+        client = [
+            sys.executable,
+            "-m",
+            "homeward_cli.bench.sim_client",
+            "--port",
+            str(port),
+            "--cars",
+            str(CARS),
+            *arguments,
+        ]
+        done = subprocess.run(
+            client, env=environment(), capture_output=True, text=True, timeout=CASE_TIMEOUT_S, check=False
+        )
     if done.returncode != 0:
         raise RuntimeError(f"the client failed: {done.stderr.strip()[-400:]}")
     outcome: dict[str, list[float]] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -81,5 +94,8 @@ def environment() -> dict[str, str]:
 
 
 def _has(town: str) -> bool:
-    folders = [*os.environ.get("HOMEWARD_MAP_PATH", "").split(os.pathsep), os.environ.get("HOMEWARD_DATA", "") + "/maps"]
+    folders = [
+        *os.environ.get("HOMEWARD_MAP_PATH", "").split(os.pathsep),
+        os.environ.get("HOMEWARD_DATA", "") + "/maps",
+    ]
     return any((Path(folder) / f"{town}.xodr").is_file() for folder in folders if folder)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from homeward_carla_bridge.traffic import Traffic, pin_to_one_core, spawn_traffic
 from homeward_carla_bridge.traffic_watch import TrafficWatch
 
@@ -41,7 +42,9 @@ def main() -> None:
     traffic = spawn_traffic(client, world, options.cars, SEED)
     with TrafficWatch(traffic.port) as watch:
         consume = _prepare(carla, world, traffic, options)
-        rates = [_rate(world, watch, consume, ticks) for ticks in (SETTLING_TICKS, *[options.ticks] * options.windows)][1:]
+        rates = [_rate(world, watch, consume, ticks) for ticks in (SETTLING_TICKS, *[options.ticks] * options.windows)][
+            1:
+        ]
         outcome: dict[str, Any] = {"rates": rates, "pokes": watch.pokes}
     if options.case == "lidar":
         outcome["points_per_tick"] = SEEN[-1]
@@ -52,7 +55,14 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("case", choices=("traffic", "lidar", "camera"))
-    for name, default in (("port", 2000), ("cars", 20), ("ticks", 1000), ("windows", 5), ("width", 320), ("height", 240)):
+    for name, default in (
+        ("port", 2000),
+        ("cars", 20),
+        ("ticks", 1000),
+        ("windows", 5),
+        ("width", 320),
+        ("height", 240),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default)
     return parser.parse_args()
 
@@ -64,7 +74,9 @@ SEEN: list[int] = []
 
 
 def _prepare(carla: Any, world: Any, traffic: Traffic, options: argparse.Namespace) -> Callable[[int], None]:
-    """What is done after each tick with the frame's number: nothing, or fetching the sensor's data of that very frame."""
+    """What is done after each tick with the frame's number: nothing, or fetching the sensor's data of that very
+    frame.
+    """
     if options.case == "traffic":
         return lambda frame: None
     library = world.get_blueprint_library()
