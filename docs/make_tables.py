@@ -24,15 +24,17 @@ MADE = "<!-- Made by docs/make_tables.py; change the source, then run it again. 
 
 def interfaces() -> str:
     """Every interface of the ledger, then the four profiles and the faults."""
-    rows = ["# Interfaces", "", MADE, "Names are relative to the car's namespace unless they begin with a slash.", "",
-            "| interface | type | owner | kind | profile | rate | cockpit | what |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    rows = ["# Interfaces", "", MADE, "Names are relative to the car's namespace unless they begin with a slash.",
+            "", "| interface | type | owner | kind | profile | rate | cockpit | what |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
     for row in ledger.LEDGER:
         profile = row.profile.name if row.kind in (Kind.TOPIC, Kind.INBOX) else "–"
         rate = f"{row.rate_hz:g} Hz" if row.rate_hz else "on change" if row.kind is Kind.TOPIC else "–"
         owner = "every node" if row.owner == ledger.EVERY_NODE else row.owner
         cockpit = row.cockpit.value if row.cockpit is not Cockpit.NOTHING else "–"
         note = " (simulator only)" if row.simulator_only else ""
-        rows.append(f"| `{row.name}` | `{row.type}` | {owner} | {row.kind.value} | {profile} | {rate} | {cockpit} | {row.doc}{note} |")
+        rows.append(
+            f"| `{row.name}` | `{row.type}` | {owner} | {row.kind.value} | {profile} | {rate} | {cockpit} | {row.doc}{note} |"
+        )
     rows += ["", "An inbox is a topic that its owner reads and anybody may publish.", "", "# Faults", "",
              "| code | severity | the driver reads | remedy |", "|---|---|---|---|"]  # fmt: skip
     rows += [f"| `{f.code}` | {f.severity.name.lower()} | {f.text} | {f.remedy} |" for f in faults.CATALOGUE.values()]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from homeward_runtime import ledger
 
 RVIZ = Path(__file__).resolve().parents[2] / "rviz" / "homeward.rviz"

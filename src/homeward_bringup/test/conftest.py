@@ -16,11 +16,12 @@ from typing import Any
 import psutil
 import pytest
 import rclpy
+from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
+
 from homeward_runtime.car_node import message_class
 from homeward_runtime.ledger import Interface
 from homeward_runtime.rclpy_host import qos_profile
-from rclpy.action import ActionClient
-from rclpy.executors import SingleThreadedExecutor
 
 ROOT = Path(__file__).resolve().parents[3]
 UP_S, END_S = 90.0, 15.0
@@ -69,7 +70,9 @@ class Observer:
             if found:
                 return found
             self.executor.spin_once(timeout_sec=0.1)
-        return pytest.fail(f"waited {timeout_s:.0f} s in vain for {what}; last heard: { {k: str(v)[:300] for k, v in self.latest.items()} }")
+        return pytest.fail(
+            f"waited {timeout_s:.0f} s in vain for {what}; last heard: { {k: str(v)[:300] for k, v in self.latest.items()} }"
+        )
 
     def newest(self, interface: Interface, timeout_s: float = 30.0) -> Any:
         """A message that comes after this call."""

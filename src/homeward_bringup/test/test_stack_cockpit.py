@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from homeward_cli.workspace import npm_command, progress
 from homeward_interfaces.msg import LocalizationState
 from homeward_runtime import ledger

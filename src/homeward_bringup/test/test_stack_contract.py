@@ -6,11 +6,12 @@ import time
 from typing import Any
 
 import pytest
+from rclpy.action import get_action_server_names_and_types_by_node
+from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
+
 from homeward_runtime import ledger
 from homeward_runtime.ledger import Kind
 from homeward_runtime.rclpy_host import qos_profile
-from rclpy.action import get_action_server_names_and_types_by_node
-from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 pytestmark = pytest.mark.stack
 OF_EVERY_NODE = {"/rosout", "/parameter_events"}  # ROS's own

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from geometry_msgs.msg import PoseStamped
-from homeward_interfaces.msg import Engagement, LocalizationState, Outcome, PlannerState
-from homeward_runtime import ledger
 from lifecycle_msgs.srv import GetState
 from nav2_msgs.action import ComputePathToPose, NavigateToPose
+
+from homeward_interfaces.msg import Engagement, LocalizationState, Outcome, PlannerState
+from homeward_runtime import ledger
 
 pytestmark = pytest.mark.stack
 OFFICE = (208.25, -80.0, -0.70710678, 0.70710678)
@@ -35,7 +36,9 @@ def result_of(observer: Any, handle: Any, timeout_s: float = 20.0) -> Any:
 
 @pytest.fixture(scope="module", autouse=True)
 def ready(observer: Any) -> None:
-    observer.watch(ledger.LOCALIZATION, ledger.PLANNER_STATE, ledger.ENGAGEMENT, ledger.VEHICLE_STATE, ledger.DIAGNOSTICS, ledger.ROUTE)
+    observer.watch(
+        ledger.LOCALIZATION, ledger.PLANNER_STATE, ledger.ENGAGEMENT, ledger.VEHICLE_STATE, ledger.DIAGNOSTICS, ledger.ROUTE
+    )
 
     def located() -> bool:
         seen = observer.latest.get(ledger.LOCALIZATION.name)
@@ -85,7 +88,9 @@ def test_an_unknown_place_is_refused_and_the_known_ones_are_named(observer: Any)
 
 def test_a_goal_gives_feedback_moves_nothing_until_engaged_and_can_be_cancelled(observer: Any) -> None:
     heard: list[Any] = []
-    handle = observer.act(ledger.NAVIGATE, NavigateToPose.Goal(pose=pose(*OFFICE)), lambda message: heard.append(message.feedback))
+    handle = observer.act(
+        ledger.NAVIGATE, NavigateToPose.Goal(pose=pose(*OFFICE)), lambda message: heard.append(message.feedback)
+    )
     observer.until(lambda: len(heard) > 2, 10.0, "feedback")
     assert heard[-1].distance_remaining > 500.0 and heard[-1].estimated_time_remaining.sec > 20
     assert abs(observer.newest(ledger.VEHICLE_STATE).speed_mps) < 0.05, "a goal never engages"
@@ -123,7 +128,9 @@ def test_a_dead_planner_stops_the_car_is_named_and_comes_back(observer: Any, sta
     assert "planner was ended by signal SIGKILL" in stack.log.read_text()
 
     observer.until(lambda: "controller.trajectory_stale" not in faults(observer), 40.0, "the planner to be back")
-    assert observer.until(lambda: observer.call(ledger.DRIVE_TO, place="office").outcome.outcome == Outcome.DONE, 20.0, "a new goal")
+    assert observer.until(
+        lambda: observer.call(ledger.DRIVE_TO, place="office").outcome.outcome == Outcome.DONE, 20.0, "a new goal"
+    )
     observer.until(lambda: engage() and observer.newest(ledger.VEHICLE_STATE).speed_mps > 2.0, 40.0, "the car to drive on")
 
 

@@ -66,7 +66,8 @@ class Mapping:
     def applied(self, vehicle: Vehicle, message: str, signals: Signals) -> Vehicle:
         """The vehicle with what this message says; unchanged for messages of no interest."""
         if message == "WheelSpeeds":
-            wheels = tuple(signals[name] * KMH for name in WHEELS)
+            front_left, front_right, rear_left, rear_right = (signals[name] * KMH for name in WHEELS)
+            wheels = (front_left, front_right, rear_left, rear_right)
             return replace(vehicle, wheel_speed_mps=wheels, speed_mps=(wheels[2] + wheels[3]) / 2)
         rows = self._rows.get(message)
         if not rows:

@@ -162,7 +162,9 @@ vehicles = st.builds(
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 0.2), commands, vehicles, st.floats(0.0, 0.2), st.booleans()), max_size=30))
-def test_no_sequence_of_commands_and_clocks_gets_past_the_limits(story: list[tuple[float, Command, Vehicle, float, bool]]) -> None:
+def test_no_sequence_of_commands_and_clocks_gets_past_the_limits(
+    story: list[tuple[float, Command, Vehicle, float, bool]],
+) -> None:
     gate, now_s, last_rad = CommandGate(LIMITS), 0.0, None
     for pause_s, command, vehicle, age_s, wish in story:
         now_s += pause_s

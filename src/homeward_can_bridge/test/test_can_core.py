@@ -77,7 +77,11 @@ def test_a_frame_of_a_wrong_length_is_a_fault_and_changes_nothing() -> None:
     assert codes(bridge, 2.1, car()) == set()
 
 
-@given(st.lists(st.builds(Frame, st.integers(0, 0x7FF) | st.sampled_from([0x100, 0x101, 0x102, 0x110, 0x111]), st.binary(max_size=64))))
+@given(
+    st.lists(
+        st.builds(Frame, st.integers(0, 0x7FF) | st.sampled_from([0x100, 0x101, 0x102, 0x110, 0x111]), st.binary(max_size=64))
+    )
+)
 def test_whatever_is_on_the_bus_the_bridge_goes_on(frames: list[Frame]) -> None:
     bridge = CanBridge(PARAMS, DBC)
     bridge.step(1.0, car())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cantools
 
@@ -96,8 +97,8 @@ class Ecus:
 
     def __init__(self, params: EcuParams, dbc_text: str, chargers: list[tuple[float, float]]) -> None:
         self.params, self.chargers = params, chargers
-        database = cantools.database.load_string(dbc_text, database_format="dbc")
-        self._messages = {message.name: message for message in database.messages}
+        database: Any = cantools.database.load_string(dbc_text, database_format="dbc")
+        self._messages: dict[str, Any] = {message.name: message for message in database.messages}
         self._command_id = self._messages["ActuatorCommand"].frame_id
         self._body_id = self._messages["BodyRequest"].frame_id
         self._checks = Checks()

@@ -73,7 +73,8 @@ class Rig:
         params = self.params
         noise_deg = params.gnss_std_m / DEGREE_M
         self._spawn(link.GNSS, link.Pose(0.0, 0.0, 0.0), {
-            "sensor_tick": 0.0 if params.gnss_period_s <= params.step_s else params.gnss_period_s, "noise_lat_stddev": noise_deg, "noise_lon_stddev": noise_deg,
+            "sensor_tick": 0.0 if params.gnss_period_s <= params.step_s else params.gnss_period_s,
+            "noise_lat_stddev": noise_deg, "noise_lon_stddev": noise_deg,
             "noise_alt_stddev": 2 * params.gnss_std_m,
         })  # fmt: skip
         accelerometer = {f"noise_accel_stddev_{axis}": params.imu_acceleration_std_mps2 for axis in "xyz"}

@@ -7,11 +7,12 @@ from pathlib import Path
 import cantools
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
 from homeward_carla_bridge.ecus import CHARGE, DRIVE, LOCK, EcuParams, Ecus, Motion, Pedals, _crc8
 from homeward_runtime.can_bus import Frame
 from homeward_runtime.params import build
-from hypothesis import given
-from hypothesis import strategies as st
 
 ROOT = Path(__file__).resolve().parents[3]
 DBC = (ROOT / "vehicles/homeward/homeward.dbc").read_text()

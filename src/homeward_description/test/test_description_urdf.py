@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from homeward_description.urdf import UrdfError, expanded, fixed_frames
 
 CAR = Path(__file__).resolve().parents[3] / "vehicles/homeward/car.urdf.xacro"
@@ -27,7 +28,9 @@ def test_the_sensors_sit_where_the_bridge_puts_them() -> None:
     assert places["front_camera"] == (CAMERA_POSE.x_m, CAMERA_POSE.y_m, CAMERA_POSE.z_m)
 
 
-@pytest.mark.parametrize("joint", ['<parent link="a"/>', '<child link="b"/>', '<parent link="a"/><child link="b"/><origin xyz="1 2"/>'])
+@pytest.mark.parametrize(
+    "joint", ['<parent link="a"/>', '<child link="b"/>', '<parent link="a"/><child link="b"/><origin xyz="1 2"/>']
+)
 def test_a_broken_joint_is_refused(joint: str) -> None:
     with pytest.raises(UrdfError):
         fixed_frames(f'<robot><joint name="j" type="fixed">{joint}</joint></robot>')

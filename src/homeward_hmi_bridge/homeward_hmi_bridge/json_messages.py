@@ -86,9 +86,9 @@ def _in(value: Any, kind: str, path: str) -> Any:
     wanted = bool if kind == "boolean" else int if kind in INTEGERS else float if kind in FLOATS else str
     if type(value) is not wanted:
         raise MessageError(f"'{path}' is {_short(value)}, wants {kind}")
-    if wanted is int and not INTEGERS[kind][0] <= value <= INTEGERS[kind][1]:
+    if isinstance(value, int) and wanted is int and not INTEGERS[kind][0] <= value <= INTEGERS[kind][1]:
         raise MessageError(f"'{path}' is {_short(value)}, wants {kind}")
-    if wanted is str and any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+    if isinstance(value, str) and any(0xD800 <= ord(character) <= 0xDFFF for character in value):
         raise MessageError(f"'{path}' holds half a character")
     return value
 

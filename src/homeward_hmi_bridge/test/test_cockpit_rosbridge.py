@@ -8,6 +8,10 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sensor_msgs.msg import CompressedImage
+
 from homeward_hmi_bridge import access
 from homeward_hmi_bridge.heartbeats import Heartbeats
 from homeward_hmi_bridge.json_messages import MessageError, fill, to_json
@@ -15,9 +19,6 @@ from homeward_hmi_bridge.rosbridge import Call, Publish, Session, Subscribed
 from homeward_interfaces.msg import LaneMap, LocalizationState, TrackedObject, TrackedObjects
 from homeward_runtime import ledger
 from homeward_runtime.ledger import Cockpit, Kind
-from hypothesis import given
-from hypothesis import strategies as st
-from sensor_msgs.msg import CompressedImage
 
 
 def said(session: Session, **request: Any) -> tuple[list[Any], list[dict[str, Any]]]:
@@ -77,11 +78,16 @@ def test_whatever_a_client_sends_gets_an_answer_and_ends_nothing(text: str | byt
     assert actions or answers
 
 
-operations = st.sampled_from(["subscribe", "unsubscribe", "publish", "advertise", "call_service", "send_action_goal", "cancel_action_goal"])
+operations = st.sampled_from(
+    ["subscribe", "unsubscribe", "publish", "advertise", "call_service", "send_action_goal", "cancel_action_goal"]
+)
 anything = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.just([]) | st.just({})
 
 
-@given(operations, st.dictionaries(st.sampled_from(["topic", "service", "action", "id", "type", "throttle_rate", "args", "msg"]), anything))
+@given(
+    operations,
+    st.dictionaries(st.sampled_from(["topic", "service", "action", "id", "type", "throttle_rate", "args", "msg"]), anything),
+)
 def test_known_operations_with_odd_fields_end_nothing(operation: str, fields: dict[str, Any]) -> None:
     Session().take(json.dumps({"op": operation, **fields}))
 
@@ -112,7 +118,7 @@ def test_json_becomes_messages_and_back() -> None:
 def test_json_that_does_not_fit_is_refused_with_its_place(values: Any, complaint: str) -> None:
     with pytest.raises(MessageError) as error:
         fill(LocalizationState(), values)
-    assert complaint in str(error.value) or "header" in complaint and "wants an object" in str(error.value)
+    assert complaint in str(error.value) or ("header" in complaint and "wants an object" in str(error.value))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +135,13 @@ def test_who_may_enter(peer: str | None, token: str | None, wanted: str, enters:
 
 @pytest.mark.parametrize(
     "origin, enters",
-    [(None, True), ("http://127.0.0.1:8080", True), ("http://evil.example", False), ("null", False), ("http://127.0.0.1:9", False)],
+    [
+        (None, True),
+        ("http://127.0.0.1:8080", True),
+        ("http://evil.example", False),
+        ("null", False),
+        ("http://127.0.0.1:9", False),
+    ],
 )
 def test_only_our_own_page_may_speak(origin: str | None, enters: bool) -> None:
     assert access.same_origin(origin, "127.0.0.1:8080") is enters

@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from homeward_localization.core import DEGRADED, GOOD, UNKNOWN, Localization, LocalizationParams, Located
 from homeward_localization.odometry_filter import Pose2, advanced, composed, inverse
 from homeward_runtime.geodesy import Origin, to_geodetic, to_local
-from hypothesis import given
-from hypothesis import strategies as st
 
 ORIGIN = Origin(48.805, 9.12)
 PARAMS = LocalizationParams(48.805, 9.12, 0.0, 0.01, 0.003, 0.05, 2.0, 1.0, 0.15, 0.5)

@@ -63,4 +63,5 @@ def walls_near(walls: Array, eye: Array, range_m: float) -> Array:
     """Those edges with an end in range."""
     if not len(walls):
         return walls
-    return walls[np.hypot(walls[..., 0] - eye[0], walls[..., 1] - eye[1]).min(axis=1) <= range_m]
+    kept: Array = walls[np.hypot(walls[..., 0] - eye[0], walls[..., 1] - eye[1]).min(axis=1) <= range_m]
+    return kept

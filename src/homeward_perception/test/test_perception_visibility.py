@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from homeward_perception.visibility import point_visible, visible
 from hypothesis import given
 from hypothesis import strategies as st
+
+from homeward_perception.visibility import point_visible, visible
 
 EYE = np.zeros(2)
 NO_WALLS = np.zeros((0, 2, 2))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from homeward_runtime import ledger, rclpy_host
-from homeward_runtime.car_node import CarNode, seconds_of
-
 from homeward_planner import convert
 from homeward_planner.parameters import ControllerParams
 from homeward_planner.tracking import Tracker
+from homeward_runtime import ledger, rclpy_host
+from homeward_runtime.car_node import CarNode, seconds_of
 
 SEQUENCES = 1 << 32
 

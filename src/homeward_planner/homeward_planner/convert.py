@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, PoseStamped
-from homeward_interfaces.msg import DriveCommand, LaneMap, LocalizationState
-from homeward_interfaces.msg import PlannerState as PlannerStateMessage
-from homeward_interfaces.msg import Trajectory as TrajectoryMessage
-from homeward_runtime.car_node import seconds_of, time_message
-from homeward_runtime.frames import BASE_LINK, MAP, quaternion_from_yaw, yaw_of
 from nav_msgs.msg import Path
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
+from homeward_interfaces.msg import DriveCommand, LaneMap, LocalizationState
+from homeward_interfaces.msg import PlannerState as PlannerStateMessage
+from homeward_interfaces.msg import Trajectory as TrajectoryMessage
 from homeward_planner.core import PlannerOutput, PlannerState
 from homeward_planner.lane_graph import LIGHT, Lane, LaneGraph
 from homeward_planner.plane import Floats
 from homeward_planner.scene import Colour, Ego, Kind, Light, Pose, Thing
 from homeward_planner.tracking import DriveDemand
 from homeward_planner.trajectory import Trajectory
+from homeward_runtime.car_node import seconds_of, time_message
+from homeward_runtime.frames import BASE_LINK, MAP, quaternion_from_yaw, yaw_of
 
 DRIVE_GEAR = 3
 ROUTE_STEP_M = 2.0
@@ -94,7 +94,9 @@ def state_message(state: PlannerState, goal_name: str, stamp: Any) -> PlannerSta
     return message
 
 
-def command_message(demand: DriveDemand, sequence: int, stamp: Any, seen: LocalizationState | None, indicators: int) -> DriveCommand:
+def command_message(
+    demand: DriveDemand, sequence: int, stamp: Any, seen: LocalizationState | None, indicators: int
+) -> DriveCommand:
     message = DriveCommand(
         sequence=sequence, acceleration_mps2=demand.acceleration_mps2, steering_rad=demand.steering_rad,
         gear=DRIVE_GEAR, indicators=indicators, stop_distance_m=demand.stop_plan.distance_m,

@@ -7,16 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from builtin_interfaces.msg import Time
-from homeward_interfaces.msg import Outcome, Place, Places
-from homeward_interfaces.srv import DriveTo
-from homeward_runtime import ledger, rclpy_host
-from homeward_runtime.car_node import CarNode, Run, message_class, seconds_of
-from homeward_runtime.faults import Severity, fault
-from homeward_runtime.files import find, read_text
-from homeward_runtime.params import param
-from homeward_runtime.places import find_place, read_places
 from std_srvs.srv import Trigger
 
+from homeward_interfaces.msg import Outcome, Place, Places
+from homeward_interfaces.srv import DriveTo
 from homeward_planner import convert, lanelet_map
 from homeward_planner.core import Planner
 from homeward_planner.map_origin import MapError
@@ -24,6 +18,12 @@ from homeward_planner.navigation import PATH_CODES, PATH_UNKNOWN, TF_ERROR, UNKN
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.route import Refusal
 from homeward_planner.scene import Pose
+from homeward_runtime import ledger, rclpy_host
+from homeward_runtime.car_node import CarNode, Run, message_class, seconds_of
+from homeward_runtime.faults import Severity, fault
+from homeward_runtime.files import find, read_text
+from homeward_runtime.params import param
+from homeward_runtime.places import find_place, read_places
 
 FEEDBACK_EVERY = 5  # ticks
 POSITION_TIMEOUT_S = 0.3

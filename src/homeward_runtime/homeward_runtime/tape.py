@@ -59,7 +59,7 @@ class TapeWriter:
         return self._channels[key]
 
     def close(self) -> None:
-        self._writer.finish()
+        self._writer.finish()  # type: ignore[no-untyped-call]
         self._file.close()
 
     def __enter__(self) -> TapeWriter:

@@ -131,7 +131,7 @@ def test_both_hosts_give_the_same_outputs(ros: None) -> None:
         stamp = Clock()
         stamp.clock.sec, stamp.clock.nanosec = divmod(tick * PERIOD_NS, 10**9)
         run.clock.publish(stamp)
-        run.until(lambda: len(run.heard) == tick and counter.answers == counter.ticks // 10)
+        run.until(lambda tick=tick: len(run.heard) == tick and counter.answers == counter.ticks // 10)
     run.close()
     assert run.heard == expected
     assert counter.answers == answers == 6

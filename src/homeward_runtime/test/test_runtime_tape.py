@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from mcap_ros2.reader import read_ros2_messages
+from rclpy.serialization import deserialize_message, serialize_message
+
 from homeward_interfaces.msg import DriveCommand, TrackedObject, TrackedObjects
 from homeward_runtime import ledger
 from homeward_runtime.car_node import CarNode
 from homeward_runtime.ledger import Kind
 from homeward_runtime.lockstep import Lockstep
 from homeward_runtime.tape import Taped, TapeError, TapeWriter, definition, read_tape
-from mcap_ros2.reader import read_ros2_messages
-from rclpy.serialization import deserialize_message, serialize_message
 
 
 def written(path: Path) -> list[Taped]:

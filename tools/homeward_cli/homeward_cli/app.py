@@ -61,9 +61,7 @@ def run(context: typer.Context) -> None:
 
 
 @app.command(context_settings=PASS_ON)
-def launch(
-    context: typer.Context, file: Annotated[Path, typer.Argument(help="An XML launch file of launch/.")]
-) -> None:
+def launch(context: typer.Context, file: Annotated[Path, typer.Argument(help="An XML launch file of launch/.")]) -> None:
     """Run a launch file as `ros2 launch` would, on machines that lack it: ./homeward launch FILE [name:=value ...]."""
     from homeward_cli import start
 
@@ -145,7 +143,9 @@ Topics = Annotated[list[str] | None, typer.Argument(help="Topics; without, all b
 
 @app.command()
 def record(
-    tape: Annotated[Path, typer.Argument(metavar="TAPE.mcap")], topics: Topics = None, as_tool: Annotated[bool, typer.Option(hidden=True)] = False
+    tape: Annotated[Path, typer.Argument(metavar="TAPE.mcap")],
+    topics: Topics = None,
+    as_tool: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Record a running stack as MCAP, until Ctrl-C. rosbag2 and Foxglove read it."""
     _tape_tool(as_tool, ["record", str(tape), *(topics or [])], lambda tapes: tapes.record(tape, topics or []))

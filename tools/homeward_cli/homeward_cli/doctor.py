@@ -109,7 +109,9 @@ def _buffers() -> Iterator[Finding]:
     if path.exists():
         size = int(path.read_text())
         # Fast DDS asks for 8 MB sockets and gets what the kernel allows; only data from other computers needs more.
-        yield Finding("socket buffers", GOOD, f"up to {size // 1024} KiB (with a second computer: sysctl net.core.rmem_max=8388608)")
+        yield Finding(
+            "socket buffers", GOOD, f"up to {size // 1024} KiB (with a second computer: sysctl net.core.rmem_max=8388608)"
+        )
 
 
 def _ports() -> Iterator[Finding]:

@@ -22,7 +22,9 @@ def check(specs: list[ProcessSpec]) -> None:
         _check_file(Path(file))
     for port, argument in sorted(_ports(specs)):
         if port and not port_is_free(port):
-            raise LaunchError(f"port {port} is taken. Is Homeward running already? End it, or choose another: {argument}:={port + 10}")
+            raise LaunchError(
+                f"port {port} is taken. Is Homeward running already? End it, or choose another: {argument}:={port + 10}"
+            )
 
 
 def _files(spec: ProcessSpec) -> Iterator[str]:

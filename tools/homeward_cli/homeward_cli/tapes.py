@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import rclpy
+
 from homeward_runtime.car_node import message_class
 from homeward_runtime.ledger import LEDGER, Interface, Kind
 from homeward_runtime.rclpy_host import qos_profile
@@ -55,7 +56,9 @@ def replay(path: Path, topics: list[str], speed: float) -> int:
     rows = {f"/{row.name.lstrip('/')}": row for row in rows_of(topics)}
     rclpy.init()
     node = rclpy.create_node("replayer")
-    publishers = {name: node.create_publisher(message_class(row.type), row.name, qos_profile(row.profile)) for name, row in rows.items()}
+    publishers = {
+        name: node.create_publisher(message_class(row.type), row.name, qos_profile(row.profile)) for name, row in rows.items()
+    }
     time.sleep(1.0)  # for those who listen to find us
     began, first, count = time.monotonic(), None, 0
     try:

@@ -31,7 +31,9 @@ def checks() -> list[tuple[str, list[str]]]:
 
 def run_all(arguments: list[str], environment: dict[str, str]) -> int:
     """Every check, then pytest; 0 when all is well. With arguments only pytest runs, with them."""
-    failed = [] if arguments else [name for name, command in [*checks(), *_web_checks()] if not _passes(name, command, environment)]
+    failed = (
+        [] if arguments else [name for name, command in [*checks(), *_web_checks()] if not _passes(name, command, environment)]
+    )
     result = subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment, check=False)
     for name in failed:
         print(f"homeward: FAILED: {name} (its output is above)", file=sys.stderr)
@@ -55,5 +57,3 @@ def _passes(name: str, command: list[str], environment: dict[str, str]) -> bool:
     if result.returncode:
         print(result.stdout + result.stderr)
     return result.returncode == 0
-
-

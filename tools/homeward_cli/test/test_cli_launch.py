@@ -10,12 +10,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from homeward_cli.environment import MIDDLEWARE
 from homeward_cli.launch_check import NODES, check
 from homeward_cli.launch_xml import LaunchError, Machine, ProcessSpec, declared_arguments, resolve
 from homeward_runtime import ledger
-from hypothesis import given
-from hypothesis import strategies as st
 
 ROOT = Path(__file__).resolve().parents[3]
 TABLE = Path(__file__).parent / "launch_table.txt"
@@ -36,7 +37,9 @@ def table(file: str, **arguments: str) -> str:
     """One line a process: what decides how it runs. Paths are relative to the repository."""
     lines = [f"# {file} {' '.join(f'{k}:={v}' for k, v in arguments.items())}".rstrip()]
     for spec in resolve(ROOT / "launch" / file, arguments, {}, MACHINE):
-        words = [str(word).replace(f"{ROOT}/launch/include/../../", "").replace(f"{ROOT}/launch/../", "") for word in spec.command]
+        words = [
+            str(word).replace(f"{ROOT}/launch/include/../../", "").replace(f"{ROOT}/launch/../", "") for word in spec.command
+        ]
         respawn = f"respawn after {spec.respawn_delay_s:g} s" if spec.respawn else "no respawn"
         lines.append(f"{spec.full_name} [{spec.output}, {respawn}]\n    {' '.join(words)}")
     return "\n".join(lines) + "\n"
@@ -166,4 +169,4 @@ def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
 
 
 def test_the_checked_names_are_the_nodes_of_the_ledger() -> None:
-    assert NODES == {*ledger.NODES, "ecus", "cockpit"}
+    assert {*ledger.NODES, "ecus", "cockpit"} == NODES

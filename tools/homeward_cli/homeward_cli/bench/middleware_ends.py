@@ -10,9 +10,10 @@ import time
 
 import numpy as np
 import rclpy
+from sensor_msgs.msg import PointCloud2
+
 from homeward_runtime.qos import Profile
 from homeward_runtime.rclpy_host import qos_profile
-from sensor_msgs.msg import PointCloud2
 
 BYTES, PERIOD_S, PATIENCE_S = 2_000_000, 0.05, 5.0
 RELIABLE_CLOUD = Profile("cloud", depth=5, reliable=True)  # so that a lost one is the middleware's fault alone
@@ -56,7 +57,11 @@ def read(count: int) -> None:
         if len(seen) > before:
             last = time.monotonic() + PATIENCE_S
     ages = ages_ms or [float("inf")]
-    print(json.dumps({"p50_ms": float(np.percentile(ages, 50)), "p95_ms": float(np.percentile(ages, 95)), "lost": count - len(seen)}))
+    print(
+        json.dumps(
+            {"p50_ms": float(np.percentile(ages, 50)), "p95_ms": float(np.percentile(ages, 95)), "lost": count - len(seen)}
+        )
+    )
 
 
 if __name__ == "__main__":

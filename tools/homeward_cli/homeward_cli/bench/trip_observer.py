@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import rclpy
+from rclpy.executors import SingleThreadedExecutor
+
 from homeward_interfaces.msg import Engagement, LocalizationState, PlannerState
 from homeward_interfaces.srv import DriveTo, SetEngaged
 from homeward_runtime import ledger
 from homeward_runtime.car_node import message_class, seconds_of
 from homeward_runtime.ledger import Interface
 from homeward_runtime.rclpy_host import qos_profile
-from rclpy.executors import SingleThreadedExecutor
 
 ENGAGE_S, CALL_S, SAY_EVERY_S = 20.0, 5.0, 15.0
 
