@@ -24,8 +24,9 @@ MADE = "<!-- Made by docs/make_tables.py; change the source, then run it again. 
 
 def interfaces() -> str:
     """Every interface of the ledger, then the four profiles and the faults."""
-    rows = ["# Interfaces", "", MADE, "Names are relative to the car's namespace unless they begin with a slash.",
-            "", "| interface | type | owner | kind | profile | rate | cockpit | what |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    heading = "| interface | type | owner | kind | profile | rate | cockpit | what |"
+    rows = ["# Interfaces", "", MADE, "Names are relative to the car's namespace unless they begin with a slash."]
+    rows += ["", heading, "|" + "---|" * 8]
     for row in ledger.LEDGER:
         profile = row.profile.name if row.kind in (Kind.TOPIC, Kind.INBOX) else "–"
         rate = f"{row.rate_hz:g} Hz" if row.rate_hz else "on change" if row.kind is Kind.TOPIC else "–"
