@@ -102,8 +102,8 @@ class LaneGraph:
     name: str
     latitude_deg: float
     longitude_deg: float
-    lanes: tuple[Lane, ...]
-    crosswalks: tuple[Crosswalk, ...] = ()
+    lanes: tuple[Lane, ...] = field(repr=False)
+    crosswalks: tuple[Crosswalk, ...] = field(default=(), repr=False)
     remarks: tuple[str, ...] = field(default=())
 
     def places_near(self, pose: Pose, reach_m: float, turn_rad: float = math.pi) -> list[OnLane]:
@@ -158,7 +158,7 @@ def centre_line(left_m: Floats, right_m: Floats, step_m: float = 1.0) -> tuple[L
     Both bounds are walked in equal shares of their length, so their points need not face one another.
     """
     lengths = [float(np.linalg.norm(np.diff(side[:, :2], axis=0), axis=1).sum()) for side in (left_m, right_m)]
-    count = max(3, math.ceil(max(lengths) / step_m) + 1)
+    count = max(3, math.ceil(max(lengths) / step_m - 0.01) + 1)
     sides = [_shares(side, count) for side in (left_m, right_m)]
     middle = (sides[0] + sides[1]) / 2.0
     width = np.hypot(*(sides[0] - sides[1])[:, :2].T)

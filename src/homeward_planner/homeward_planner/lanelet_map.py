@@ -22,18 +22,20 @@ from homeward_planner.lane_graph import (
     Rule,
     centre_line,
 )
-from homeward_planner.map_origin import LOCAL_CARTESIAN_UTM, Layout, MapError, layout_of
+from homeward_planner.map_origin import LOCAL_CARTESIAN_UTM, Layout, MapError, layout_of, parse
+from homeward_planner.map_structure import REMEDY, check
 from homeward_planner.plane import Floats, wrapped
 
 STOP_SIGNS = frozenset({"de206", "usR1-1", "stop_sign"})
 YIELD_SIGNS = frozenset({"de205", "usR1-2", "yield_sign"})
 TURN_RAD = 0.52
-REMEDY = "Check the map in the editor that made it, or convert it again: ./homeward map convert."
 
 
 def load(path: Path) -> LaneGraph:
     """Load a map. Raises MapError, which says what is wrong and what to do."""
-    layout = layout_of(path)
+    root = parse(path)
+    layout = layout_of(root, path)
+    check(root, path.name)
     osm, errors = _read(path, layout)
     if layout.local_m:
         _place_nodes(osm, layout)

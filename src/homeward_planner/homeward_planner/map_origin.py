@@ -43,9 +43,8 @@ class Layout:
     local_m: dict[int, tuple[float, float]]
 
 
-def layout_of(path: Path) -> Layout:
-    """Read a file's layout. Raises MapError where the file isn't OSM or doesn't say where its origin is."""
-    root = _parse(path)
+def layout_of(root: Element, path: Path) -> Layout:
+    """The layout of a parsed file. Raises MapError where it doesn't say where its origin is."""
     local = _local_coordinates(root, path)
     meta = root.find("MetaInfo")
     if meta is not None and meta.get("origin_latitude") is not None:
@@ -66,7 +65,8 @@ def layout_of(path: Path) -> Layout:
     )
 
 
-def _parse(path: Path) -> Element:
+def parse(path: Path) -> Element:
+    """Parse a file. Raises MapError where it isn't OSM."""
     try:
         root = ElementTree.parse(path).getroot()
     except FileNotFoundError:

@@ -10,6 +10,13 @@ import numpy as np
 
 from homeward_planner.plane import Floats
 
+FURTHEST_M, LARGEST_M, FASTEST_MPS, MOST_TURNS_RAD = 1e7, 200.0, 200.0, 1e4
+
+
+def _within(limit: float, *values: float) -> bool:
+    """Whether all are numbers no further from 0 than a limit (a comparison with what is no number is false)."""
+    return all(abs(value) <= limit for value in values)
+
 
 @dataclass(frozen=True)
 class Pose:
@@ -21,8 +28,8 @@ class Pose:
 
     @property
     def finite(self) -> bool:
-        """Whether it is a pose at all."""
-        return all(map(math.isfinite, (self.x_m, self.y_m, self.yaw_rad)))
+        """Whether it is a place on earth at all."""
+        return _within(FURTHEST_M, self.x_m, self.y_m) and _within(MOST_TURNS_RAD, self.yaw_rad)
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,8 @@ class Ego:
 
     @property
     def finite(self) -> bool:
-        """Whether every number in it is one."""
-        return self.pose.finite and math.isfinite(self.speed_mps) and math.isfinite(self.acceleration_mps2)
+        """Whether every number in it is one, and one that a car can have."""
+        return self.pose.finite and _within(FASTEST_MPS, self.speed_mps) and _within(FASTEST_MPS, self.acceleration_mps2)
 
 
 class Kind(enum.IntEnum):
@@ -63,13 +70,13 @@ class Thing:
 
     @property
     def finite(self) -> bool:
-        """Whether every number in it is one, and it has a size."""
+        """Whether every number in it is one, and one that a thing on a road can have."""
         sizes = (self.length_m, self.width_m)
         return (
             self.pose.finite
-            and all(math.isfinite(size) and size >= 0.0 for size in sizes)
-            and math.isfinite(self.speed_mps)
-            and math.isfinite(self.yaw_rate_radps)
+            and _within(LARGEST_M, *sizes)
+            and min(sizes) >= 0.0
+            and _within(FASTEST_MPS, self.speed_mps, self.yaw_rate_radps)
         )
 
     def outline(self, after_s: float = 0.0) -> Floats:
