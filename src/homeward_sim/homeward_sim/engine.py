@@ -3,8 +3,9 @@
 """
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from homeward_sim.protocol.messages import (
     write_cars,
 )
 from homeward_sim.roads import RoadNetwork
+from homeward_sim.sensors import Sliced
 from homeward_sim.spawning import Refused
 from homeward_sim.world import DEFAULT_STEP_S, LONGEST_STEP_S, SHORTEST_STEP_S, World
 
@@ -34,6 +36,16 @@ FIRST_SETTINGS: list[Any] = [False, False, [False], True, 0.01, 10, 0.0, True, 3
 SENT_MAP = "OpenDriveMap"
 
 Publish = Callable[[int, bytes], None]
+Header = tuple[str, int, float, tuple[float, float, float, float, float, float]]
+"""What stands before a measurement: blueprint, frame, elapsed seconds, pose."""
+
+
+class Job(NamedTuple):
+    """A measurement under way."""
+
+    sensor_id: int
+    header: Header
+    slices: Iterator[bytes | None]
 
 
 class Engine:
@@ -49,6 +61,7 @@ class Engine:
         self._publish = publish
         self._has_listener = has_listener
         self._sensors_wait = False
+        self._jobs: deque[Job] = deque()
         self._sent_map = ""
         self._texts: dict[str, str] = {world.network.name: world.network.text}
         self._light_rows = np.zeros(0, LIGHT_ROW)
@@ -62,31 +75,59 @@ class Engine:
 
     def tick(self) -> int:
         """One step; its state goes out at once, its sensors with the next `flush_sensors`."""
+        self.finish_work()
         frame = self.world.step()
         self._publish(WORLD_STREAM, self.state_message())
         self._sensors_wait = True
         return frame
 
     def flush_sensors(self) -> None:
-        """Measure and send what the last tick's sensors have, now that its caller has the answer."""
+        """Begin what the last tick's sensors measure, now that its caller has the answer; most are done at once."""
         if not self._sensors_wait:
             return
         self._sensors_wait = False
         world = self.world
         for sensor_id in list(world.sensors):
             if world.is_due(sensor_id) and self._has_listener(sensor_id):
-                self._send_measurement(sensor_id)
+                actor, pose = world.actors[sensor_id], world.pose(sensor_id).numbers()
+                header = (actor.blueprint, world.frame, world.elapsed_s, pose)
+                try:
+                    job = Job(sensor_id, header, world.begin(sensor_id))
+                except Exception:  # one sensor's fault must not stop the world
+                    LOG.exception("Sensor %d failed and is silent for this frame", sensor_id)
+                    continue
+                if isinstance(world.sensors[sensor_id], Sliced):
+                    self._jobs.append(job)
+                else:
+                    self._advance(job)
 
-    def _send_measurement(self, sensor_id: int) -> None:
-        world = self.world
+    @property
+    def has_work(self) -> bool:
+        """Whether a measurement has been begun and not finished."""
+        return bool(self._jobs)
+
+    def work(self) -> None:
+        """Do one slice of the oldest measurement that is under way."""
+        if self._jobs and self._advance(self._jobs[0]):
+            self._jobs.popleft()
+
+    def finish_work(self) -> None:
+        """Finish every measurement that is under way."""
+        while self._jobs:
+            self.work()
+
+    def _advance(self, job: "Job") -> bool:
+        """One slice; True when the job is done, and its data sent."""
         try:
-            data = world.measure(sensor_id)
-        except Exception:  # one sensor's fault must not stop the world
-            LOG.exception("Sensor %d failed and is silent for this frame", sensor_id)
-            return
-        if data is not None:
-            actor, pose = world.actors[sensor_id], world.pose(sensor_id).numbers()
-            self._publish(sensor_id, sensor_message(actor.blueprint, world.frame, world.elapsed_s, pose, data))
+            data = next(job.slices, b"")
+        except Exception:
+            LOG.exception("Sensor %d failed and is silent for this frame", job.sensor_id)
+            return True
+        if data is None:
+            return not isinstance(self.world.sensors.get(job.sensor_id), Sliced)
+        if data:
+            self._publish(job.sensor_id, sensor_message(*job.header, data))
+        return True
 
     def state_message(self) -> bytes:
         """The state of the episode as it is now."""
@@ -150,6 +191,7 @@ class Engine:
         if reset_settings:
             self.apply_settings(list(FIRST_SETTINGS))
         self._sensors_wait = False
+        self._jobs.clear()
         self._light_changes = -1
         world.frame += 1
         world.elapsed_s += world.step_s

@@ -100,6 +100,11 @@ class Server:
         we sleep.
         """
         start = time.monotonic()
+        while self.engine.has_work:
+            ready = self._selector.select(0)
+            if ready:
+                return ready
+            self.engine.work()
         if self._is_flat_out and self.engine.is_synchronous:
             while time.monotonic() - start < SPIN_S:
                 ready = self._selector.select(0)

@@ -4,6 +4,8 @@
 learns which light it stands before, and what is attached follows.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,7 +55,7 @@ class World(Population):
         """Start a new episode on the same map."""
         self.sensors: dict[int, sensors.Sensor] = {}
         self.sensor_due_s: dict[int, float] = {}
-        self.sensor_last_s: dict[int, float] = {}
+        self.sensor_gap_s: dict[int, float] = {}
         self._contact_store = np.zeros(MOST_CONTACTS, CONTACT)
         self.contacts = self._contact_store[:0]
         self.episode += 1
@@ -112,17 +114,23 @@ class World(Population):
     # ---- sensors ------------------------------------------------------------------------------------------------
 
     def measure(self, sensor_id: int) -> bytes | None:
-        """What a sensor measures at this frame; None where it has nothing to tell or isn't due."""
-        sensor, actor = self.sensors[sensor_id], self.actors[sensor_id]
-        last_s = self.sensor_last_s.get(sensor_id, self.elapsed_s - max(sensor.period_s, self.step_s))
-        self.sensor_last_s[sensor_id] = self.elapsed_s
-        return sensor.measure(self, sensor_id, actor.parent, self.elapsed_s - last_s)
+        """What a sensor measures at this frame; None where it has nothing to tell."""
+        return list(self.begin(sensor_id))[-1]
+
+    def begin(self, sensor_id: int) -> Iterator[bytes | None]:
+        """Begin a measurement of this frame; the last item is the data. A LiDAR takes more than one."""
+        sensor, parent = self.sensors[sensor_id], self.actors[sensor_id].parent
+        gap_s = self.sensor_gap_s.get(sensor_id, max(sensor.period_s, self.step_s))
+        if isinstance(sensor, sensors.Sliced):
+            return sensor.begin(self, sensor_id, parent, gap_s)
+        return iter((sensor.measure(self, sensor_id, parent, gap_s),))
 
     def is_due(self, sensor_id: int) -> bool:
         """Whether a sensor's period has passed. To be asked once a frame: it also sets the next time."""
         period_s, due_s = self.sensors[sensor_id].period_s, self.sensor_due_s[sensor_id]
         if self.elapsed_s < due_s - 1e-6:
             return False
+        self.sensor_gap_s[sensor_id] = max(period_s, self.step_s)
         self.sensor_due_s[sensor_id] = max(due_s + period_s, self.elapsed_s + period_s - self.step_s / 2)
         return True
 
@@ -140,5 +148,5 @@ class World(Population):
 
     def _leave(self, actor: Actor) -> None:
         super()._leave(actor)
-        for memory in (self.sensors, self.sensor_due_s, self.sensor_last_s):
+        for memory in (self.sensors, self.sensor_due_s, self.sensor_gap_s):
             memory.pop(actor.actor_id, None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from homeward_sim.geometry import Pose, rotation_matrix
 from homeward_sim.ground import ROAD, Ground
-from homeward_sim.sensors.rays import HIT, TARGET, cast
+from homeward_sim.sensors.rays import HIT, TARGET, cast, sort_boxes
 
 CAR_LABEL, BUILDING_LABEL = 14, 3
 
@@ -43,9 +43,10 @@ def shoot(
     hits = np.zeros((len(elevations_deg), len(azimuths_deg)), HIT)
     rotation = rotation_matrix(pose.pitch_rad, pose.yaw_rad, pose.roll_rad)
     origin = np.array((pose.x_m, pose.y_m, pose.z_m))
-    cast(
-        hits, np.radians(azimuths_deg), np.radians(elevations_deg), origin, rotation, range_m, boxes, ground or plane()
-    )
+    elevations = np.radians(elevations_deg)
+    fan = np.stack((np.cos(elevations), np.sin(elevations)), axis=1)
+    place = ((0, len(azimuths_deg)), np.radians(azimuths_deg), fan, origin, rotation, range_m)
+    cast(hits, *place, boxes, *sort_boxes(boxes, origin), ground or plane())
     return hits
 
 
@@ -246,3 +247,16 @@ def test_attributes_that_make_no_sense_are_refused_with_a_sentence(town: Any, na
     with pytest.raises(Refused, match=name):
         spawn_lidar(town, **{name: value})
     assert radians(180) == pi
+
+
+def test_a_measurement_in_slices_is_of_the_moment_when_it_began(town: Any) -> None:
+    """The world may go on between slices: the data is what one go would have given."""
+    dense = {"channels": "32", "points_per_second": "640000", "range": "80", "noise_stddev": "0.01"}
+    lidar = spawn_lidar(town, **dense)
+    town.step()
+    at_one_go = town.measure(lidar.actor_id)
+    slices = town.begin(lidar.actor_id)
+    assert next(slices) is None
+    town.cars.rows["x"] += 15.0
+    town.destroy(lidar.parent)
+    assert list(slices)[-1] == at_one_go

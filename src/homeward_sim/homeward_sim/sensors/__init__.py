@@ -2,7 +2,8 @@
 bytes.
 """
 
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,13 @@ class Sensor(Protocol):
     period_s: float
 
     def measure(self, view: View, actor_id: int, parent_id: int, dt_s: float) -> bytes | None: ...
+
+
+@runtime_checkable
+class Sliced(Protocol):
+    """A sensor that measures in slices: what it needs of the world is taken at once, the work is done bit by bit."""
+
+    def begin(self, view: View, actor_id: int, parent_id: int, dt_s: float) -> Iterator[bytes | None]: ...
 
 
 def number(attributes: dict[str, str], name: str, low: float, high: float) -> float:

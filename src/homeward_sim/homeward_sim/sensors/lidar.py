@@ -7,7 +7,9 @@ found by bisection.
 """
 
 import struct
+from collections.abc import Iterator
 from math import radians
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +18,56 @@ from homeward_sim.collision import BODY
 from homeward_sim.geometry import Pose, rotation_matrix
 from homeward_sim.sensors import View, number
 from homeward_sim.sensors.events import BUILDING_LABEL
-from homeward_sim.sensors.rays import HIT, TARGET, cast
+from homeward_sim.sensors.rays import HIT, TARGET, cast, sort_boxes
+from homeward_sim.sensors.returns import collect
 from homeward_sim.walkers import WALKER
 
 MOST_CHANNELS, MOST_POINTS_PER_SECOND, MOST_RANGE_M = 256, 10_000_000, 500.0
 MOST_RAYS = 2_000_000
+SLICE_RAYS = 1600
+"""Rays cast at a stretch: a client that calls meanwhile waits for no more than these, some tens of microseconds."""
+FRAME_STEP = 0xD1342543DE82EF95
+SEMANTIC_POINT = np.dtype([*((n, "<f4") for n in ("x", "y", "z", "cosine")), ("id", "<u4"), ("label", "<u4")])
 
 
-class _Scanner:
-    """Where the rays of a measurement go; shared by both LiDARs."""
+class Scan:
+    """One measurement while it is being made: where its rays go, what they may meet, and what they have met so far.
 
-    def __init__(self, attributes: dict[str, str], seed: int) -> None:
+    Everything is taken from the world when it begins; the world may go on while rays are cast, slice by slice.
+    """
+
+    def __init__(self, scanner: "Scanner", view: View, actor_id: int, parent_id: int, dt_s: float) -> None:
+        columns = max(1, round(scanner.points_per_second * dt_s / scanner.channels))
+        columns = min(columns, max(1, MOST_RAYS // scanner.channels))
+        sweep_rad = min(scanner.turns_per_s * scanner.field_rad * dt_s, scanner.field_rad)
+        self.end_rad = (scanner.turns_per_s * view.elapsed_s % 1.0) * scanner.field_rad
+        first_rad = self.end_rad - sweep_rad - scanner.field_rad / 2
+        pose = view.pose(actor_id)
+        self.hits = np.zeros((scanner.channels, columns), HIT)
+        self.frame = view.frame
+        self._scanner, self._ground = scanner, view.ground
+        self._azimuths = first_rad + sweep_rad / columns * np.arange(columns, dtype=np.float64)
+        self._rotation = rotation_matrix(pose.pitch_rad, pose.yaw_rad, pose.roll_rad)
+        self._origin = np.array((pose.x_m, pose.y_m, pose.z_m))
+        self._boxes = boxes_in_range(view, pose, scanner.range_m, parent_id)
+        self._sorted = sort_boxes(self._boxes, self._origin)
+        self._next = 0
+
+    def advance(self) -> bool:
+        """Cast one slice of rays; False when all are done."""
+        scanner, columns = self._scanner, self.hits.shape[1]
+        last = min(columns, self._next + max(1, SLICE_RAYS // scanner.channels))
+        span = (self._next, last)
+        place = (self._azimuths, scanner.fan, self._origin, self._rotation, scanner.range_m)
+        cast(self.hits, span, *place, self._boxes, *self._sorted, self._ground)
+        self._next = last
+        return last < columns
+
+
+class Scanner:
+    """Where the rays of a LiDAR go, from its blueprint's attributes. Raises ValueError with a sentence."""
+
+    def __init__(self, attributes: dict[str, str]) -> None:
         self.period_s = number(attributes, "sensor_tick", 0.0, 3600.0)
         self.channels = int(number(attributes, "channels", 1, MOST_CHANNELS))
         self.points_per_second = number(attributes, "points_per_second", 1, MOST_POINTS_PER_SECOND)
@@ -34,24 +75,8 @@ class _Scanner:
         self.turns_per_s = number(attributes, "rotation_frequency", 0.0, 1000.0)
         self.field_rad = radians(number(attributes, "horizontal_fov", 0.0, 360.0))
         upper, lower = number(attributes, "upper_fov", -90, 90), number(attributes, "lower_fov", -90, 90)
-        self.elevations = np.radians(np.linspace(upper, lower, self.channels))
-        self.seed = seed
-        self.azimuth_rad = 0.0
-
-    def scan(self, view: View, actor_id: int, parent_id: int, dt_s: float) -> tuple[float, NDArray[np.void]]:
-        """(azimuth in rad at which this sector ends, hits (channels, columns) of HIT)."""
-        columns = max(1, round(self.points_per_second * dt_s / self.channels))
-        columns = min(columns, max(1, MOST_RAYS // self.channels))
-        sweep_rad = min(self.turns_per_s * self.field_rad * dt_s, self.field_rad)
-        azimuths = self.azimuth_rad + sweep_rad / columns * np.arange(columns, dtype=np.float64) - self.field_rad / 2
-        self.azimuth_rad = (self.azimuth_rad + sweep_rad) % max(self.field_rad, 1e-6)
-        pose = view.pose(actor_id)
-        hits = np.zeros((self.channels, columns), HIT)
-        rotation = rotation_matrix(pose.pitch_rad, pose.yaw_rad, pose.roll_rad)
-        origin = np.array((pose.x_m, pose.y_m, pose.z_m))
-        boxes = boxes_in_range(view, pose, self.range_m, parent_id)
-        cast(hits, azimuths, self.elevations, origin, rotation, self.range_m, boxes, view.ground)
-        return self.azimuth_rad, hits
+        elevations = np.radians(np.linspace(upper, lower, self.channels))
+        self.fan = np.stack((np.cos(elevations), np.sin(elevations)), axis=1)
 
 
 def boxes_in_range(view: View, pose: Pose, range_m: float, without_id: int) -> NDArray[np.void]:
@@ -79,69 +104,63 @@ def _near(rows: NDArray[np.void], pose: Pose, range_m: float) -> NDArray[np.void
     return near
 
 
-class Lidar:
-    """x, y, z in the sensor's frame (metres) and intensity, channel after channel, with fading, dropped points and
-    noise.
-    """
+class _Lidar:
+    """What both LiDARs share: a measurement is made in slices, or at one go."""
 
     def __init__(self, attributes: dict[str, str], seed: int) -> None:
-        self.scanner = _Scanner(attributes, seed)
+        self.scanner = Scanner(attributes)
         self.period_s = self.scanner.period_s
+        self.seed = seed
+
+    def begin(self, view: View, actor_id: int, parent_id: int, dt_s: float) -> Iterator[bytes | None]:
+        """Begin a measurement now; every `next` casts some more rays, and the last one gives the data."""
+        scan = Scan(self.scanner, view, actor_id, parent_id, dt_s)
+        return self._slices(scan)
+
+    def _slices(self, scan: Scan) -> Iterator[bytes | None]:
+        while scan.advance():
+            yield None
+        yield self.data(scan)
+
+    def measure(self, view: View, actor_id: int, parent_id: int, dt_s: float) -> bytes | None:
+        return list(self.begin(view, actor_id, parent_id, dt_s))[-1]
+
+    def data(self, scan: Scan) -> bytes:
+        raise NotImplementedError
+
+
+class Lidar(_Lidar):
+    """x, y, z in the sensor's frame (m) and intensity, channel after channel, with fading, lost points and noise."""
+
+    def __init__(self, attributes: dict[str, str], seed: int) -> None:
+        super().__init__(attributes, seed)
         self.fading = number(attributes, "atmosphere_attenuation_rate", 0.0, 100.0)
         self.drop_rate = number(attributes, "dropoff_general_rate", 0.0, 1.0)
         self.safe_intensity = number(attributes, "dropoff_intensity_limit", 0.0, 1e6)
         self.drop_dark = number(attributes, "dropoff_zero_intensity", 0.0, 1.0)
         self.spread_m = number(attributes, "noise_stddev", 0.0, 1000.0)
 
-    def measure(self, view: View, actor_id: int, parent_id: int, dt_s: float) -> bytes:
-        azimuth, hits = self.scanner.scan(view, actor_id, parent_id, dt_s)
-        kept = hits["distance"] > 0.0
-        intensity = np.exp(-self.fading * hits["distance"])
-        if self.drop_rate > 0.0 or self.drop_dark > 0.0 or self.spread_m > 0.0:
-            kept = self._disturb(view.frame, hits, intensity, kept)
-        points = np.empty((int(kept.sum()), 4), "<f4")
-        for column, name in enumerate(("x", "y", "z")):
-            points[:, column] = hits[name][kept]
-        points[:, 3] = intensity[kept]
-        return lidar_header(azimuth, kept) + points.tobytes()
-
-    def _disturb(
-        self, frame: int, hits: NDArray[np.void], intensity: NDArray[np.float32], kept: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
-        """Drop points as CARLA's blueprint says (some of all, and more of the dark ones) and move them along their
-        rays.
-        """
-        generator = np.random.Generator(np.random.Philox(key=self.scanner.seed, counter=[0, 0, 0, frame]))
-        chance = generator.random(hits.shape, np.float32)
-        dark = np.clip(1.0 - intensity / max(self.safe_intensity, 1e-9), 0.0, 1.0) * self.drop_dark
-        kept = kept & (chance >= self.drop_rate) & (generator.random(hits.shape, np.float32) >= dark)
-        if self.spread_m > 0.0:
-            moved = generator.standard_normal(hits.shape, np.float32) * np.float32(self.spread_m)
-            scale = 1.0 + moved / np.maximum(hits["distance"], 1e-6)
-            for name in ("x", "y", "z"):
-                hits[name] *= scale
-        return kept
+    def data(self, scan: Scan) -> bytes:
+        """Lost points, fading and noise follow from the sensor's seed and the frame alone."""
+        counts, points = np.zeros(len(scan.hits), np.uint32), np.empty((scan.hits.size, 4), np.float32)
+        seed = np.uint64((self.seed + scan.frame * FRAME_STEP) & 0xFFFFFFFFFFFFFFFF)
+        loss = (self.fading, self.drop_rate, self.safe_intensity, self.drop_dark, self.spread_m)
+        total = collect(scan.hits, seed, *loss, counts, points)
+        return lidar_header(scan.end_rad, counts) + points[:total].tobytes()
 
 
-class SemanticLidar:
+class SemanticLidar(_Lidar):
     """x, y, z, cosine of the incidence, actor id and semantic label of every hit; nothing dropped."""
 
-    def __init__(self, attributes: dict[str, str], seed: int) -> None:
-        self.scanner = _Scanner(attributes, seed)
-        self.period_s = self.scanner.period_s
-
-    def measure(self, view: View, actor_id: int, parent_id: int, dt_s: float) -> bytes:
-        azimuth, hits = self.scanner.scan(view, actor_id, parent_id, dt_s)
-        kept = hits["distance"] > 0.0
-        points = np.empty(
-            int(kept.sum()), [*((n, "<f4") for n in ("x", "y", "z", "cosine")), ("id", "<u4"), ("label", "<u4")]
-        )
-        for name in ("x", "y", "z", "cosine", "id", "label"):
-            points[name] = hits[name][kept]
-        return lidar_header(azimuth, kept) + points.tobytes()
+    def data(self, scan: Scan) -> bytes:
+        kept = scan.hits["distance"] > 0.0
+        points = np.empty(int(kept.sum()), SEMANTIC_POINT)
+        for name in SEMANTIC_POINT.names or ():
+            points[name] = scan.hits[name][kept]
+        return lidar_header(scan.end_rad, kept.sum(axis=1)) + points.tobytes()
 
 
-def lidar_header(azimuth_rad: float, kept: NDArray[np.bool_]) -> bytes:
+def lidar_header(end_rad: float, counts: NDArray[np.integer[Any]]) -> bytes:
     """Angle, number of channels, and how many points each channel has."""
-    counts: bytes = kept.sum(axis=1).astype("<u4").tobytes()
-    return struct.pack("<fI", azimuth_rad, len(kept)) + counts
+    per_channel: bytes = counts.astype("<u4").tobytes()
+    return struct.pack("<fI", end_rad, len(counts)) + per_channel

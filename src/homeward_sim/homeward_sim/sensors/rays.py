@@ -5,7 +5,7 @@ stretch, and only the height at its ends is left to look at; as long as the sens
 shares those stretches.
 """
 
-from math import atan2, cos, hypot, pi, sin
+from math import atan2, cos, hypot, pi, sin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ def _span(box: Row, origin: NDArray[np.float64]) -> tuple[int, int]:
 
 
 @compiled
-def _sort_boxes(boxes: NDArray[np.void], origin: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+def sort_boxes(boxes: NDArray[np.void], origin: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Boxes by bin of azimuth, the nearest first: (starts (BINS + 1,), members)."""
     away = np.empty(len(boxes))
     for i in range(len(boxes)):
@@ -188,38 +188,43 @@ def _ground_on_profile(slope: float, reach: NDArray[np.float64], slopes: NDArray
 @compiled
 def cast(
     hits: NDArray[np.void],
+    columns: tuple[int, int],
     azimuths: NDArray[np.float64],
-    elevations: NDArray[np.float64],
+    fan: NDArray[np.float64],
     origin: NDArray[np.float64],
     rotation: NDArray[np.float64],
     range_m: float,
     boxes: NDArray[np.void],
+    starts: NDArray[np.int64],
+    members: NDArray[np.int32],
     ground: Ground,
 ) -> None:
-    """Fill `hits` (channels, columns) with what each ray meets within range; rays start at `origin` turned by
-    `rotation`.
+    """Fill columns, from one to before another, of `hits` (channels, columns) with what each ray meets in range.
+
+    Rays start at `origin`, turned by `rotation`. `fan` (channels, 2) has the cosine and sine of each channel's
+    elevation, `starts` and `members` the boxes as `sort_boxes` has sorted them.
     """
-    starts, members = _sort_boxes(boxes, origin)
     reach, slopes = np.empty(PROFILE_POINTS), np.empty(PROFILE_POINTS)
     stretches = np.empty(MOST_STRETCHES, STRETCH)
     floor = height_at(ground, origin[0], origin[1], origin[2] - 2.0)
-    for column in range(len(azimuths)):
+    for column in range(columns[0], columns[1]):
         ca, sa = cos(azimuths[column]), sin(azimuths[column])
         last_ux, last_uy, count = 2.0, 2.0, 0
-        for channel in range(len(elevations)):
-            ce, se = cos(elevations[channel]), sin(elevations[channel])
-            x, y, z = ce * ca, ce * sa, se
+        profile_ux, profile_uy = 2.0, 2.0
+        for channel in range(len(fan)):
+            x, y, z = fan[channel, 0] * ca, fan[channel, 0] * sa, fan[channel, 1]
             dx = rotation[0, 0] * x + rotation[0, 1] * y + rotation[0, 2] * z
             dy = rotation[1, 0] * x + rotation[1, 1] * y + rotation[1, 2] * z
             dz = rotation[2, 0] * x + rotation[2, 1] * y + rotation[2, 2] * z
-            flat = max(hypot(dx, dy), 1e-9)
+            flat = max(sqrt(dx * dx + dy * dy), 1e-9)
             ux, uy, slope = dx / flat, dy / flat, dz / flat
             if abs(ux - last_ux) + abs(uy - last_uy) > SAME_DIRECTION:
+                last_ux, last_uy = ux, uy
                 cell = int(np.floor(atan2(uy, ux) / BIN_RAD)) % BINS
                 count = _stretches(boxes, members[starts[cell] : starts[cell + 1]], origin, ux, uy, range_m, stretches)
-                if not ground.is_flat and abs(ux - last_ux) + abs(uy - last_uy) > SAME_PROFILE:
-                    _profile(ground, origin, ux, uy, range_m, reach, slopes)
-                last_ux, last_uy = ux, uy
+            if not ground.is_flat and abs(ux - profile_ux) + abs(uy - profile_uy) > SAME_PROFILE:
+                profile_ux, profile_uy = ux, uy
+                _profile(ground, origin, ux, uy, range_m, reach, slopes)
             if ground.is_flat:
                 best = (floor - origin[2]) / slope if slope < -1e-9 else np.inf
             else:
