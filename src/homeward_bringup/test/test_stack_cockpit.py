@@ -33,7 +33,7 @@ def ready(observer: Any) -> None:
         seen = observer.latest.get(ledger.LOCALIZATION.name)
         return seen is not None and seen.status == LocalizationState.GOOD and ledger.PLANNER_STATE.name in observer.latest
 
-    observer.until(located, 60.0, "the stack to be up")
+    observer.until(located, 180.0, "the stack to be up")
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ def ready(observer: Any) -> None:
         seen = observer.latest.get(ledger.LOCALIZATION.name)
         return seen is not None and seen.status == LocalizationState.GOOD
 
-    observer.until(located, 60.0, "the car to know where it is")
+    observer.until(located, 180.0, "the car to know where it is")
 
 
 @pytest.mark.parametrize("node", ["planner", "localization"])

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import carla
 import pytest
 import yaml
+
 from homeward_sim.hometown import __main__ as command
 from homeward_sim.hometown.model import Town
 from homeward_sim.hometown.network import build_town

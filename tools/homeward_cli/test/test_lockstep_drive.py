@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+
 from homeward_cli.bench.lockstep_run import LockstepTrip
 from homeward_cli.bench.world_process import free_ports, fresh_world
 from homeward_runtime import ledger

@@ -9,11 +9,12 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from homeward_cli.map_convert import MapConversionError, convert, convert_file
 from homeward_cli.map_convert.diagnosis import first_fault
 from homeward_cli.map_convert.opendrive import read
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 HOMETOWN = Path(__file__).resolve().parents[3] / "maps" / "hometown" / "hometown.xodr"
 KEPT = {"Main Street", "The Avenue West", "Church Street", "Mill Street"}

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import lanelet2
 import pytest
+
 from homeward_cli.map_convert import convert
 
 HOMETOWN = Path(__file__).resolve().parents[3] / "maps" / "hometown" / "hometown.xodr"

@@ -14,6 +14,7 @@ import carla
 import lanelet2
 import numpy as np
 import pytest
+
 from homeward_cli.map_convert import Conversion, convert
 
 ROOT = Path(__file__).resolve().parents[3]
