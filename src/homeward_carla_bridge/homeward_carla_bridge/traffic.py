@@ -36,7 +36,7 @@ class Traffic:
 
     def destroy(self, client: Any) -> None:
         """Take the cars out of the world."""
-        client.apply_batch_sync([carla.command.DestroyActor(car.id) for car in self.cars], False)
+        _destroy(client, self.cars)
 
 
 def pin_to_one_core(core: int | None = None) -> int:
@@ -73,13 +73,13 @@ def spawn_traffic(
     manager.set_hybrid_physics_mode(False)
     manager.set_global_distance_to_leading_vehicle(HEADWAY_M)
     chance = random.Random(seed)
-    cars = _spawn_cars(world, count, chance, list(keep_clear))
+    cars = _spawn_cars(client, world, count, chance, list(keep_clear))
     for car in cars:
         car.set_autopilot(True, manager_port)
     return Traffic(tuple(cars), manager, manager_port)
 
 
-def _spawn_cars(world: Any, count: int, chance: random.Random, keep_clear: list[Any]) -> list[Any]:
+def _spawn_cars(client: Any, world: Any, count: int, chance: random.Random, keep_clear: list[Any]) -> list[Any]:
     points = [point for point in world.get_map().get_spawn_points() if _is_clear(point, keep_clear)]
     chance.shuffle(points)
     blueprints = car_blueprints(world)
@@ -91,10 +91,14 @@ def _spawn_cars(world: Any, count: int, chance: random.Random, keep_clear: list[
         if car is not None:
             cars.append(car)
     if len(cars) < count:
-        for car in cars:
-            car.destroy()
+        _destroy(client, cars)
         raise NoRoom(f"The map has room for {len(cars)} traffic cars, not for {count}. Ask for fewer.")
     return cars
+
+
+def _destroy(client: Any, cars: Iterable[Any]) -> None:
+    """By command: the client's own `destroy()` does nothing for an actor that no frame has shown yet."""
+    client.apply_batch_sync([carla.command.DestroyActor(car.id) for car in cars], False)
 
 
 def car_blueprints(world: Any) -> list[Any]:
