@@ -194,5 +194,5 @@ class CanBridge:
         if now_s < self._invalid_until_s:
             found.append(fault("can.command_invalid", self._complaint))
         if self.gate.state is State.STOPPING:
-            found.append(fault("can.command_stale", self.gate.reason))
+            found.append(fault(f"can.{self.gate.reason}"))
         return found

@@ -33,6 +33,7 @@ _ROWS = (
     ("can.frame_malformed", W, "The car sent data that makes no sense; it was ignored.", "Check the DBC against the car, and the wiring."),
     ("can.send_failed", E, "Commands don't reach the car.", "Check the CAN interface (ip -details link show)."),
     ("can.command_stale", E, "Driving commands stopped coming; the car is stopping.", "See which of planner and controller died or fell behind."),
+    ("can.vehicle_silent", E, "The car's own data stopped coming; the car is stopping.", "Check the CAN connection, and whether the computer is too busy."),
     ("can.command_invalid", E, "A driving command made no sense and was refused.", "Report it with the recording of the drive."),
     ("localization.no_fix", E, "The car doesn't know where it is.", "Wait for satellite reception, or set the pose in RViz."),
     ("localization.fix_old", W, "Satellite reception is lost; the car goes by its wheels.", "Wait for reception."),

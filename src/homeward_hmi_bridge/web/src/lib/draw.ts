@@ -19,7 +19,7 @@ export interface Camera {
   ahead: number; // where the car is from the top, 0-1 of the height
 }
 
-const COLOURS = ['#4a566b', '#4a566b', '#d7dde7', '#6d7b91', '#222b39', '#1d2531'];
+const COLOURS = ['#4a566b', '#4a566b', '#d7dde7', '#6d7b91', '#222b39', '#232d3b'];
 const STOP_LINE = 2, CROSSWALK = 3, BUILDING = 4; // homeward_interfaces/LaneMap
 const LIGHT_COLOURS = ['#5b6779', '#f0635a', '#f0b24b', '#4cc2a0', '#39424f'];
 const CAR = { length: 4.7, width: 1.9, rear: 0.95 };
