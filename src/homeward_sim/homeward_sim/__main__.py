@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from homeward_sim.maps import read_map, try_map
+from homeward_sim.maps import Trial, read_map
 from homeward_sim.opendrive import MapError
 
 
@@ -44,13 +44,14 @@ def _port(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from homeward_sim.roads import RoadNetwork  # heavy imports only once the options are known to be right
+    name, text = read_map(options.map)
+    trial = Trial(text)  # runs beside the heavy imports
+    from homeward_sim.roads import RoadNetwork
     from homeward_sim.server import PortTaken, Server
     from homeward_sim.warm_up import warm_up
     from homeward_sim.world import World
 
-    name, text = read_map(options.map)
-    try_map(text)
+    trial.finish()
     world = World(RoadNetwork(name, text), options.seed)
     try:
         server = Server(world, options.host, options.port)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from homeward_sim.opendrive import MapError, read_site
@@ -57,21 +58,34 @@ def _read(path: Path) -> str:
         raise MapError(f"The map {path} can't be read: {error.strerror}. Check the path.") from None
 
 
+class Trial:
+    """A short-lived process that reads a map first: what would end that one doesn't end this one."""
+
+    def __init__(self, text: str) -> None:
+        read_site(text)
+        try:
+            with tempfile.TemporaryFile() as file:
+                file.write(text.encode("utf-8", "surrogateescape"))
+                file.seek(0)
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", TRIAL], stdin=file, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+        except OSError as error:
+            raise MapError(f"The map could not be tried out: {error}.") from None
+
+    def finish(self) -> None:
+        """Wait for the outcome. Raises MapError where the map can't be read."""
+        try:
+            code = self._process.wait(TRIAL_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        if code != 0:
+            raise MapError(
+                "carla.Map can't read this OpenDRIVE map. Check it with an OpenDRIVE viewer and export it again."
+            )
+
+
 def try_map(text: str) -> None:
-    """Let a short-lived process read the map first: what would end that one doesn't end this one. Raises MapError."""
-    read_site(text)
-    try:
-        trial = subprocess.run(
-            [sys.executable, "-c", TRIAL],
-            input=text.encode("utf-8", "surrogateescape"),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=TRIAL_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise MapError(f"The map could not be tried out: {error}.") from None
-    if trial.returncode != 0:
-        raise MapError(
-            "carla.Map can't read this OpenDRIVE map. Check it with an OpenDRIVE viewer and export it again."
-        )
+    """Try a map out in a process of its own. Raises MapError with the remedy."""
+    Trial(text).finish()

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from homeward_sim import sensors
 from homeward_sim.actors import Actor, follow
 from homeward_sim.bodies import all_bodies, scatter_bodies
-from homeward_sim.buildings import raise_buildings
-from homeward_sim.collision import CONTACT, Obstacles, index_obstacles, resolve
+from homeward_sim.collision import CONTACT, resolve
 from homeward_sim.dynamics import step_cars
-from homeward_sim.ground import Ground, cell_at, height_at, survey
+from homeward_sim.ground import cell_at, height_at
 from homeward_sim.lights import TrafficLights, build_lights, govern
-from homeward_sim.limits import advise, note_limits
+from homeward_sim.limits import note_limits
 from homeward_sim.population import Population
 from homeward_sim.roads import RoadNetwork
 from homeward_sim.sensors.build import build_sensor
+from homeward_sim.site_plan import plan_site
 from homeward_sim.spawning import Refused
 from homeward_sim.walkers import step_walkers
 
@@ -45,10 +45,9 @@ class World(Population):
     def load(self, network: RoadNetwork) -> None:
         """Start a new episode on this map: nobody in it but the lights and the spectator."""
         self.network = network
-        self.ground: Ground = survey(network.strips, advise(network.strips))
-        self.obstacles: Obstacles = index_obstacles(raise_buildings(network, self.ground))
+        plan = plan_site(network)
+        self.ground, self.obstacles, self.spawn_points = plan.ground, plan.obstacles, plan.spawn_points
         self.lights: TrafficLights = build_lights(network, lambda x, y, z: height_at(self.ground, x, y, z))
-        self.spawn_points = network.spawn_points()
         self.clear()
 
     def clear(self) -> None:

@@ -5,7 +5,7 @@ stretch, and only the height at its ends is left to look at; as long as the sens
 shares those stretches.
 """
 
-from math import atan2, cos, hypot, pi, sin, sqrt
+from math import atan2, cos, pi, sin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,22 +72,25 @@ def _span(box: Row, origin: NDArray[np.float64]) -> tuple[int, int]:
     return first % BINS, min(last - first + 1, BINS)
 
 
-@compiled
 def sort_boxes(boxes: NDArray[np.void], origin: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Boxes by bin of azimuth, the nearest first: (starts (BINS + 1,), members)."""
-    away = np.empty(len(boxes))
-    for i in range(len(boxes)):
-        away[i] = hypot(boxes[i].x - origin[0], boxes[i].y - origin[1]) - hypot(
-            boxes[i].half_length, boxes[i].half_width
-        )
-    order = np.argsort(away)
+    reach = np.hypot(boxes["half_length"], boxes["half_width"])
+    away = np.hypot(boxes["x"] - origin[0], boxes["y"] - origin[1]) - reach
+    return _sort_into_bins(boxes, np.argsort(away, kind="stable"), origin)
+
+
+@compiled
+def _sort_into_bins(
+    boxes: NDArray[np.void], order: NDArray[np.int64], origin: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     spans = np.empty((len(boxes), 2), np.int64)
-    counts = np.zeros(BINS + 1, np.int64)
+    starts = np.zeros(BINS + 1, np.int64)
     for i in range(len(boxes)):
         spans[i, 0], spans[i, 1] = _span(boxes[i], origin)
         for k in range(spans[i, 1]):
-            counts[(spans[i, 0] + k) % BINS + 1] += 1
-    starts = np.cumsum(counts)
+            starts[(spans[i, 0] + k) % BINS + 1] += 1
+    for cell in range(BINS):
+        starts[cell + 1] += starts[cell]
     members = np.empty(starts[BINS], np.int32)
     filled = starts[:BINS].copy()
     for i in order:
