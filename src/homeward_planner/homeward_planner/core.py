@@ -16,7 +16,7 @@ from homeward_planner.parameters import PlannerParams
 from homeward_planner.plane import Floats, wrapped
 from homeward_planner.route import START_OUTSIDE_MAP, Refusal, find_route
 from homeward_planner.scene import Ego, Light, Pose, Thing
-from homeward_planner.speed_profile import STEP_S, Profile, Start, envelope
+from homeward_planner.speed_profile import STEP_S, Profile, Start, envelope, warm_up
 from homeward_planner.trajectory import Trajectory, WayBack, lay, way_back
 from homeward_runtime.faults import Fault, fault
 
@@ -105,9 +105,10 @@ class Planner:
             self.load(graph)
 
     def load(self, graph: LaneGraph) -> None:
-        """Take a map. A goal under way is forgotten."""
+        """Take a map; what is hot is compiled now. A goal under way is forgotten."""
         self.graph = graph
         self.behaviour = Behaviour(graph, self.params)
+        warm_up(self.params)
         self._end(Mode.IDLE)
 
     @property

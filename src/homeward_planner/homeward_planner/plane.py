@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from homeward_planner.jit import compiled
+
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
@@ -117,15 +119,7 @@ class Line:
 
         Before the start and beyond the end arc length goes on along the tangent, so it can be negative.
         """
-        line, along = self.points_m[part], self.s_m[part]
-        gaps = ((points_m[:, None, :] - line[None, :, :]) ** 2).sum(axis=2)
-        nearest = gaps.argmin(axis=1)
-        before = np.clip(nearest - 1, 0, len(line) - 2)
-        after = np.clip(nearest, 0, len(line) - 2)
-        first = _on_segment(points_m, line, along, before)
-        second = _on_segment(points_m, line, along, after)
-        better = second[2] <= first[2]
-        return np.where(better, second[0], first[0]), np.where(better, second[1], first[1])
+        return _projected(points_m, self.points_m[part], self.s_m[part])
 
     def pose_at(self, s_m: float) -> tuple[float, float, float]:
         """x, y, heading at an arc length (the ends' beyond them)."""
@@ -134,16 +128,37 @@ class Line:
         return x, y, float(np.interp(s_m, self.s_m, self.heading_rad))
 
 
-def _on_segment(points_m: Floats, line: Floats, along: Floats, segment: Indices) -> tuple[Floats, Floats, Floats]:
-    """Arc length, signed distance and gap to one segment of a line for each point; the end segments go on for ever."""
-    start, step = line[segment], line[segment + 1] - line[segment]
-    length = np.maximum(np.hypot(step[:, 0], step[:, 1]), 1e-12)
-    ahead = step / length[:, None]
-    offset = points_m - start
-    forward = offset[:, 0] * ahead[:, 0] + offset[:, 1] * ahead[:, 1]
-    left = ahead[:, 0] * offset[:, 1] - ahead[:, 1] * offset[:, 0]
-    lowest = np.where(segment == 0, -np.inf, 0.0)
-    highest = np.where(segment == len(line) - 2, np.inf, length)
-    on_line = np.clip(forward, lowest, highest)
-    gap = np.hypot(forward - on_line, left)
-    return along[segment] + on_line, np.copysign(np.maximum(gap, np.abs(left)), left), gap
+@compiled
+def _projected(points_m: Floats, line: Floats, along: Floats) -> tuple[Floats, Floats]:
+    """For each point: the arc length of the nearest place on a line, and the signed distance to it."""
+    s, left = np.empty(len(points_m)), np.empty(len(points_m))
+    for place in range(len(points_m)):
+        x, y = points_m[place, 0], points_m[place, 1]
+        nearest, least = 0, np.inf
+        for corner in range(len(line)):
+            gap = (line[corner, 0] - x) ** 2 + (line[corner, 1] - y) ** 2
+            if gap < least:
+                nearest, least = corner, gap
+        best = np.inf
+        for segment in range(max(nearest - 1, 0), min(nearest, len(line) - 2) + 1):
+            there, aside, gap = _on_segment(x, y, line, along, segment)
+            if gap < best:
+                s[place], left[place], best = there, aside, gap
+    return s, left
+
+
+@compiled
+def _on_segment(x: float, y: float, line: Floats, along: Floats, segment: int) -> tuple[float, float, float]:
+    """Arc length, signed distance and gap to one segment of a line; the first and the last one go on for ever."""
+    start_x, start_y = line[segment, 0], line[segment, 1]
+    step_x, step_y = line[segment + 1, 0] - start_x, line[segment + 1, 1] - start_y
+    length = max(math.sqrt(step_x**2 + step_y**2), 1e-12)
+    forward = ((x - start_x) * step_x + (y - start_y) * step_y) / length
+    aside = ((y - start_y) * step_x - (x - start_x) * step_y) / length
+    on_line = forward
+    if segment > 0:
+        on_line = max(on_line, 0.0)
+    if segment < len(line) - 2:
+        on_line = min(on_line, length)
+    gap = math.sqrt((forward - on_line) ** 2 + aside**2)
+    return along[segment] + on_line, math.copysign(gap, aside), gap

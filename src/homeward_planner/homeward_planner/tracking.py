@@ -49,6 +49,7 @@ class Tracker:
         self._slope_mps2 = 0.0
         self._then_s: float | None = None
         self._path: tuple[Trajectory, _Path] | None = None
+        Line.through(np.eye(2)).project(np.zeros((1, 2)))  # compile what is hot before a car waits for it
 
     def step(self, now_s: float, ego: Ego | None, trajectory: Trajectory | None) -> DriveDemand:
         """One demand. Without a position, or a fresh trajectory that makes sense, the car is braked to a standstill."""
