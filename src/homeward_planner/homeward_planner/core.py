@@ -16,7 +16,8 @@ from homeward_planner.parameters import PlannerParams
 from homeward_planner.plane import Floats, wrapped
 from homeward_planner.route import START_OUTSIDE_MAP, Refusal, find_route
 from homeward_planner.scene import Ego, Light, Pose, Thing
-from homeward_planner.speed_profile import STEP_S, Profile, Start, envelope, warm_up
+from homeward_planner.speed_laws import STEP_S
+from homeward_planner.speed_profile import Profile, Start, envelope, warm_up
 from homeward_planner.trajectory import Trajectory, WayBack, lay, way_back
 from homeward_runtime.faults import Fault, fault
 

@@ -83,7 +83,7 @@ def freely(s: float, v: float, from_m: float, free_mps: Floats, manner: Manner) 
     place = (s + v * PREVIEW_S - from_m) / GRID_M
     index = min(max(int(place), 0), len(free_mps) - 2)
     share = min(max(place - index, 0.0), 1.0)
-    target = free_mps[index] * (1.0 - share) + free_mps[index + 1] * share
+    target = float(free_mps[index]) * (1.0 - share) + float(free_mps[index + 1]) * share
     near = min(v / max(target, 0.1), 1.0)
     return min((target - v) / PREVIEW_S, manner.acceleration_max_mps2 * (1.0 - 0.7 * near**4))
 
