@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from homeward_sim.engine import Engine
 from homeward_sim.protocol.calls import Calls
+from homeward_sim.protocol.door import Door
 from homeward_sim.protocol.messages import WORLD_STREAM
 from homeward_sim.protocol.rpc import BrokenMessage, Decoder, Dispatcher
 from homeward_sim.protocol.streams import Outbox, Streams
@@ -48,8 +49,9 @@ class Server:
     """Serves one world on port N (calls) and N + 1 (streams) of `host`. Raises PortTaken."""
 
     def __init__(self, world: World, host: str = "127.0.0.1", port: int = 2000) -> None:
-        self._rpc, self._stream = open_ports(host, port)
-        self.port = int(self._rpc.getsockname()[1])
+        calls, streams = open_ports(host, port)
+        self._rpc, self._stream = Door(calls), Door(streams)
+        self.port = int(calls.getsockname()[1])
         self._selector = selectors.DefaultSelector()
         self.streams = Streams(self._stream, self._selector, self._greeting)
         self.engine = Engine(world, self.streams.publish, self.streams.has_listener)
@@ -58,7 +60,7 @@ class Server:
         methods = self._calls.methods()
         self._dispatcher = Dispatcher(methods)
         self._callers: set[Caller] = set()
-        self._selector.register(self._rpc, selectors.EVENT_READ, self._accept)
+        self._selector.register(calls, selectors.EVENT_READ, self._accept)
         self._first_seen_s = self._last_call_s = 0.0
         self._moving_episode = self._watched_episode = 0
         self._next_tick_s = self._window_start_s = self._paused_s = 0.0
@@ -164,14 +166,8 @@ class Server:
     # ---- calls --------------------------------------------------------------------------------------------------
 
     def _accept(self) -> None:
-        for _ in range(BACKLOG):
-            try:
-                sock, address = self._rpc.accept()
-            except OSError:
-                return
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            caller = Caller(sock, f"the client at {address[0]}:{address[1]}")
+        for sock, name in self._rpc.callers():
+            caller = Caller(sock, name)
             self._callers.add(caller)
             self._selector.register(sock, selectors.EVENT_READ, lambda one=caller: self._read(one))
 

@@ -137,6 +137,11 @@ def test_a_camera_that_can_not_be_is_refused(pictured: World, name: str, value: 
         pictured.spawn([1, "sensor.camera.rgb", [[name, 4, value]]], Pose())
 
 
+def test_a_picture_too_large_to_send_is_refused(pictured: World) -> None:
+    with pytest.raises(Refused, match="image_size_x times"):
+        pictured.spawn([1, "sensor.camera.rgb", [["image_size_x", 2, "4096"], ["image_size_y", 2, "4096"]]], Pose())
+
+
 def test_without_opengl_the_answer_names_the_packages(monkeypatch: pytest.MonkeyPatch, town: World) -> None:
     from homeward_sim.sensors import camera
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import socket
 import struct
 import time
@@ -217,3 +218,22 @@ def test_memory_does_not_grow_with_clients_that_come_and_go(world: Any) -> None:
     before = resident_kb()
     visit()
     assert resident_kb() - before < 20_000
+
+
+def test_more_connections_than_files_turns_new_ones_away_and_bothers_nobody(own_world: Any, tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w+") as log:
+        world = own_world(log=log)
+        with good_client(world) as check:
+            resource.prlimit(world.process.pid, resource.RLIMIT_NOFILE, (48, 48))
+            strangers = [socket.create_connection(("127.0.0.1", world.port + number % 2)) for number in range(80)]
+            check()
+            deadline = time.monotonic() + 10.0
+            while "TURNED AWAY" not in Path(log.name).read_text():
+                assert time.monotonic() < deadline
+                check()
+            for stranger in strangers:
+                stranger.close()
+            check()
+        late = Plain(world.port)
+        assert late.call("version")[0][1] == "0.9.16"
+        late.close()

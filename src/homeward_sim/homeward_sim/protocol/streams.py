@@ -13,6 +13,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from homeward_sim.protocol.door import Door
+
 LOG = logging.getLogger("homeward_sim")
 MOST_WAITING_BYTES = 64 * 1024 * 1024
 SUBSCRIPTION = struct.Struct("<I")
@@ -91,14 +93,12 @@ class Streams:
     none.
     """
 
-    def __init__(
-        self, server: socket.socket, selector: selectors.BaseSelector, greet: Callable[[int], bytes | None]
-    ) -> None:
-        self._server, self._selector, self._greet = server, selector, greet
+    def __init__(self, door: Door, selector: selectors.BaseSelector, greet: Callable[[int], bytes | None]) -> None:
+        self._door, self._selector, self._greet = door, selector, greet
         self._by_stream: dict[int, list[Listener]] = {}
         self._listeners: set[Listener] = set()
         self._expected: dict[int, float] = {}
-        selector.register(server, selectors.EVENT_READ, self._accept)
+        selector.register(door.server, selectors.EVENT_READ, self._accept)
 
     def has_listener(self, stream: int) -> bool:
         return bool(self._by_stream.get(stream))
@@ -127,7 +127,7 @@ class Streams:
 
     def _wait(self, longest_s: float) -> None:
         with selectors.DefaultSelector() as own:
-            own.register(self._server, selectors.EVENT_READ, self._accept)
+            own.register(self._door.server, selectors.EVENT_READ, self._accept)
             for listener in self._listeners:
                 if not listener.stream:
                     own.register(listener.sock, selectors.EVENT_READ, lambda one=listener: self._read(one))
@@ -146,14 +146,8 @@ class Streams:
         self._selector.modify(listener.sock, events, lambda: self._serve(listener))
 
     def _accept(self) -> None:
-        for _ in range(64):
-            try:
-                sock, address = self._server.accept()
-            except OSError:
-                return
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            listener = Listener(sock, f"the client at {address[0]}:{address[1]}")
+        for sock, name in self._door.callers():
+            listener = Listener(sock, name)
             self._listeners.add(listener)
             self._selector.register(sock, selectors.EVENT_READ, lambda one=listener: self._serve(one))
 

@@ -19,7 +19,7 @@ from homeward_sim.sensors.mesh import VERTEX
 from homeward_sim.sensors.scenery import DARK_LAMP, LAMP_COLOURS, in_tiles, lamps, scenery
 from homeward_sim.sensors.shaders import PROGRAM_OF, PROGRAMS
 
-LARGEST_SIDE = 4096
+LARGEST_SIDE, MOST_PIXELS = 4096, 8_500_000
 NEAR_M, FAR_M = 0.12, 1000.0
 FARTHEST_ACTOR_M = 250.0
 IMAGE_HEADER = np.dtype([("width", "<u4"), ("height", "<u4"), ("field", "<f4")])
@@ -41,6 +41,8 @@ class Camera:
         self.period_s = number(attributes, "sensor_tick", 0.0, 3600.0)
         self.width = int(number(attributes, "image_size_x", 1, LARGEST_SIDE))
         self.height = int(number(attributes, "image_size_y", 1, LARGEST_SIDE))
+        if self.width * self.height > MOST_PIXELS:
+            raise ValueError(f"image_size_x times image_size_y must be at most {MOST_PIXELS}")
         self.field_deg = number(attributes, "fov", 1.0, 175.0)
         self.mode = mode
         header = np.array((self.width, self.height, self.field_deg), IMAGE_HEADER)
