@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,22 +18,18 @@ from homeward_planner.lanelet_map import load
 from homeward_planner.parameters import ControllerParams, PlannerParams
 from homeward_planner.scene import Colour, Ego, Kind, Light, Pose, Thing
 from homeward_planner.tracking import DriveDemand, Tracker
-from homeward_runtime.params import build
+from homeward_runtime.params import build, read_file
 
 ROOT = Path(__file__).resolve().parents[3]
 HOMETOWN = ROOT / "maps" / "hometown"
-PARAMETER_FILES = (ROOT / "params" / "car.yaml", Path(__file__).resolve().parents[1] / "params_fragment.yaml")
 LENGTH_M, WIDTH_M, CENTRE_M = 4.8, 1.9, 1.4  # a car; its centre is ahead of its rear axle
 STEP_S = 0.02
 
 
-def section(name: str) -> dict[str, object]:
-    """A node's section of the parameter file."""
-    for path in PARAMETER_FILES:
-        tree = yaml.safe_load(path.read_text()) if path.exists() else {}
-        if name in tree:
-            return tree[name]["ros__parameters"]
-    raise AssertionError(f"no parameter file has a section {name}")
+def section(params_type: type, node: str) -> dict[str, object]:
+    """What the parameter file says of a node, as far as its core wants it (the node itself has some more)."""
+    ((_, values),) = [one for one in read_file(ROOT / "params" / "car.yaml") if one[0].endswith(f"/{node}")]
+    return {one.name: values[one.name] for one in dataclasses.fields(params_type)}
 
 
 @pytest.fixture(scope="session")
@@ -48,12 +45,12 @@ def places() -> dict[str, Pose]:
 
 @pytest.fixture(scope="session")
 def planner_params() -> PlannerParams:
-    return build(PlannerParams, section("planner"), "planner")
+    return build(PlannerParams, section(PlannerParams, "planner"), "planner")
 
 
 @pytest.fixture(scope="session")
 def controller_params() -> ControllerParams:
-    return build(ControllerParams, section("controller"), "controller")
+    return build(ControllerParams, section(ControllerParams, "controller"), "controller")
 
 
 def car(number: int, rear_axle: Pose, speed_mps: float, kind: Kind = Kind.CAR) -> Thing:
