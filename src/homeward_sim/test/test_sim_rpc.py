@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homeward_sim.dynamics import CAR
 from homeward_sim.engine import Engine
 from homeward_sim.protocol.calls import NOT_HERE_VALUE, NOT_HERE_VOID, Calls
-from homeward_sim.protocol.messages import OTHER_ROW, ROW_BYTES, VEHICLE_ROW, WALKER_ROW, WORLD_STREAM
+from homeward_sim.protocol.messages import OTHER_ROW, ROW_BYTES, VEHICLE_ROW, WALKER_ROW, WORLD_STREAM, write_cars
 from homeward_sim.protocol.rpc import BARE, VALUE, VOID, BrokenMessage, Decoder, Dispatcher, Request
 from homeward_sim.world import World
 
@@ -226,6 +227,15 @@ def test_spawning_follows_on_with_commands_for_the_new_actor(desk: Desk) -> None
     assert desk.world.actors[car].light_flags == 3
     assert not desk.world.car(car)["physics"]
     desk.world.destroy(car)
+
+
+def test_turning_is_told_as_a_vector_in_the_maps_frame() -> None:
+    """A car that looks along +y and lifts its nose turns about its left, which is +x there."""
+    cars, rows = np.zeros(1, CAR), np.zeros(1, VEHICLE_ROW)
+    cars["yaw"], cars["pitch_rate"], cars["yaw_rate"] = np.pi / 2, 0.1, 0.2
+    write_cars(cars, rows)
+    assert (rows["wx"][0], rows["wz"][0]) == pytest.approx((np.degrees(0.1), np.degrees(0.2)))
+    assert rows["wy"][0] == pytest.approx(0.0, abs=1e-5)
 
 
 # ---- frames ----------------------------------------------------------------------------------------------------
