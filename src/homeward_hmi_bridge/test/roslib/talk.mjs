@@ -9,7 +9,12 @@ const within = (promise, milliseconds, what) =>
   Promise.race([promise, wait(milliseconds).then(() => { throw new Error(`waited in vain for ${what}`); })]);
 
 await within(new Promise((resolve, reject) => { ros.on('connection', resolve); ros.on('error', reject); }), 10000, 'a connection');
-ros.on('status', (status) => seen.statuses.push(status));
+// roslib tells a status with an id under a name of its own (status:ID): hear them all
+const emit = ros.emit.bind(ros);
+ros.emit = (name, ...rest) => {
+  if (String(name).startsWith('status')) seen.statuses.push(rest[0]);
+  return emit(name, ...rest);
+};
 
 const state = new ROSLIB.Topic({ ros, name: '/vehicle/state', messageType: 'homeward_interfaces/msg/VehicleState', throttle_rate: 200 });
 const stamps = [];
