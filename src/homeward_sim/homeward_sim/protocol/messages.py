@@ -125,7 +125,7 @@ def write_cars(cars: NDArray[np.void], rows: NDArray[np.void]) -> None:
         row.x, row.y, row.z = car.x, car.y, car.z
         row.pitch, row.yaw, row.roll = car.pitch * to_degrees, car.yaw * to_degrees, car.roll * to_degrees
         row.vx, row.vy, row.vz = car.world_vx, car.world_vy, car.world_vz
-        # as a vector in the map's frame: nose up and right side down are turns about left and rear in a left-handed frame
+        # as a vector in the map's frame: nose up and right side down turn about left and rear in a left-handed frame
         c, s = np.cos(car.yaw) * to_degrees, np.sin(car.yaw) * to_degrees
         row.wx, row.wy = s * car.pitch_rate - c * car.roll_rate, -c * car.pitch_rate - s * car.roll_rate
         row.wz = car.yaw_rate * to_degrees
