@@ -45,6 +45,13 @@ def ready(observer: Any) -> None:
         return seen is not None and seen.status == LocalizationState.GOOD
 
     observer.until(located, 180.0, "the car to know where it is")
+    goal = ComputePathToPose.Goal(goal=pose(*OFFICE))
+
+    def planner_knows() -> bool:
+        code = result_of(observer, observer.act(ledger.COMPUTE_PATH, goal)).result.error_code
+        return bool(code != ComputePathToPose.Result.TF_ERROR)
+
+    observer.until(planner_knows, 60.0, "the planner to know where the car is")
 
 
 @pytest.mark.parametrize("node", ["planner", "localization"])
