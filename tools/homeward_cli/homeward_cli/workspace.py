@@ -110,8 +110,25 @@ def build(say: Callable[[str], None], paths: Paths = Paths()) -> None:
         known.update({package.name: fingerprint(package) for package in todo})
         known_path.write_text(json.dumps(known, indent=1))
         (paths.install / ".environment.json").unlink(missing_ok=True)
+        compile_world(say)
         say(f"built after {time.monotonic() - began:.0f} s")
     build_cockpit(say, paths)
+
+
+WARM_UP = """
+from homeward_sim.maps import read_map
+from homeward_sim.roads import RoadNetwork
+from homeward_sim.warm_up import warm_up
+warm_up(RoadNetwork(*read_map("hometown")))
+"""
+
+
+def compile_world(say: Callable[[str], None]) -> None:
+    """Let numba compile the world now and keep it, so that nobody waits for it at the start. Failing is no error: the
+    world would then say itself what is wrong with it."""
+    say("compiling the world (kept for the next time)")
+    environment = ros_environment() | {"PYTHONPATH": str(ROOT / "src" / "homeward_sim")}
+    subprocess.run([sys.executable, "-c", WARM_UP], env=environment, cwd=ROOT, capture_output=True, check=False)
 
 
 def _colcon(todo: list[Package], every: list[Package], say: Callable[[str], None], paths: Paths) -> None:
