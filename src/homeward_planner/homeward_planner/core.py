@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from homeward_planner.behaviour import BLOCKED, Behaviour, Decision
-from homeward_planner.corridor import BEHIND_M, Corridor, build
+from homeward_planner.corridor import Corridor, build
 from homeward_planner.lane_graph import LaneGraph
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.plane import Floats, wrapped
@@ -18,6 +18,7 @@ from homeward_planner.route import START_OUTSIDE_MAP, Refusal, find_route
 from homeward_planner.scene import Ego, Light, Pose, Thing
 from homeward_planner.speed_laws import STEP_S
 from homeward_planner.speed_profile import Profile, Start, envelope, warm_up
+from homeward_planner.tracks import BEHIND_M
 from homeward_planner.trajectory import Trajectory, WayBack, lay, way_back
 from homeward_runtime.faults import Fault, fault
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 
@@ -21,8 +20,8 @@ def with_crossings(lanes: Sequence[Lane], goes_first: dict[int, set[int]]) -> tu
     Lanes that part from one another (a common predecessor) are left out: there the cars ahead are simply ahead.
     """
     found: dict[int, list[Crossing]] = {lane.index: [] for lane in lanes}
-    for one, other in combinations([lane for lane in lanes if lane.in_junction], 2):
-        if _apart(one, other) or set(one.predecessors) & set(other.predecessors) or one.index in _linked(other):
+    for one, other in _neighbours([lane for lane in lanes if lane.in_junction]):
+        if set(one.predecessors) & set(other.predecessors) or one.index in _linked(other):
             continue
         ranges = _close_range(one, other)
         if ranges is None:
@@ -37,11 +36,16 @@ def _linked(lane: Lane) -> tuple[int, ...]:
     return (*lane.successors, *lane.predecessors)
 
 
-def _apart(one: Lane, other: Lane) -> bool:
-    """Whether even the boxes around two lanes don't meet."""
-    a, b = one.line.points_m, other.line.points_m
-    gaps = np.maximum(a.min(axis=0) - b.max(axis=0), b.min(axis=0) - a.max(axis=0))
-    return bool(gaps.max() > TOO_CLOSE_M)
+def _neighbours(lanes: Sequence[Lane]) -> Iterator[tuple[Lane, Lane]]:
+    """The pairs of lanes around which the boxes meet."""
+    if not lanes:
+        return
+    lowest = np.array([lane.line.points_m.min(axis=0) for lane in lanes]) - TOO_CLOSE_M / 2.0
+    highest = np.array([lane.line.points_m.max(axis=0) for lane in lanes]) + TOO_CLOSE_M / 2.0
+    for place, lane in enumerate(lanes):
+        meet = ((lowest[place] <= highest[place + 1 :]) & (lowest[place + 1 :] <= highest[place])).all(axis=1)
+        for other in np.flatnonzero(meet):
+            yield lane, lanes[place + 1 + int(other)]
 
 
 def _close_range(one: Lane, other: Lane) -> tuple[float, float, float, float] | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from homeward_planner.corridor import Corridor, LaneChange
+from homeward_planner.corridor import Corridor
 from homeward_planner.occupancy import Placed
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.speed_profile import Hold
+from homeward_planner.tracks import LaneChange
 
 WAIT = ("lane_change", "Waiting for room to change lanes.")
 DECIDE_S, DECIDE_M = 1.0, 5.0

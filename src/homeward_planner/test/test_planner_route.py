@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from homeward_planner.corridor import Corridor, build
-from homeward_planner.lane_graph import LaneGraph
+from homeward_planner.lane_graph import LIGHT, LaneGraph
 from homeward_planner.route import Refusal, Route, find_route
 from homeward_planner.scene import Pose
 
@@ -63,8 +64,6 @@ def test_a_refusal_says_why(hometown: LaneGraph, start: Pose, goal: Pose, code: 
 
 
 def test_two_roads_that_do_not_meet_have_no_way_between(hometown: LaneGraph) -> None:
-    from dataclasses import replace
-
     islands = tuple(replace(lane, successors=(), left=None, right=None) for lane in hometown.lanes)
     refusal = find_route(replace(hometown, lanes=islands), Pose(0.0, -1.75, 0.0), Pose(150.0, -1.75, 0.0))
     assert isinstance(refusal, Refusal) and refusal.code == "no_way"
@@ -94,6 +93,20 @@ def test_corridors_between_any_two_places_are_smooth_and_end_at_the_goal(hometow
         assert corridor.line.length_m > corridor.goal_m + 5.0
         changes += len(corridor.changes)
     assert changes > 5
+
+
+def test_a_light_for_another_way_through_the_junction_does_not_count(hometown: LaneGraph) -> None:
+    """On a lane with a light for each way (an arrow for the left turn, say) only the light of the way taken is obeyed."""
+    route = find_route(hometown, Pose(-150.0, -1.75, 0.0), Pose(0.0, -5.25, 0.0))
+    assert isinstance(route, Route)
+    (light,) = [stop for stop in build(hometown, route).stops if stop.rule.kind == LIGHT]
+    arrow = replace(light.rule, id=light.rule.id + 100_000, signals=("arrow",))
+    before, way = route.legs[0].lane, next(leg.lane for leg in route.legs if hometown.lanes[leg.lane].in_junction)
+    with_arrow = replace(hometown.lanes[before], rules=(arrow, *hometown.lanes[before].rules))
+    assert hometown.lanes[way].rules, "the way has its own light"
+    lanes = tuple(with_arrow if lane.index == before else lane for lane in hometown.lanes)
+    stops = build(replace(hometown, lanes=lanes), route).stops
+    assert [stop.rule.id for stop in stops if stop.rule.kind == LIGHT] == [light.rule.id]
 
 
 def test_a_lane_change_can_be_put_off_but_not_for_ever(hometown: LaneGraph) -> None:
