@@ -118,9 +118,7 @@ def test_every_driving_waypoint_lies_in_its_lanelet_with_its_heading(town: Town)
         assert inside, f"road {waypoint.road_id} lane {waypoint.lane_id} at {waypoint.s}"
         heading, offset, height = nearest(inside[0], place.x, -place.y)
         assert offset < 0.05
-        assert abs(math.remainder(heading + math.radians(waypoint.transform.rotation.yaw), math.tau)) < math.radians(
-            4.0
-        )
+        assert abs(math.remainder(heading + math.radians(waypoint.transform.rotation.yaw), math.tau)) < math.radians(4.0)
         assert abs(height - place.z) < 0.03
 
 
@@ -177,12 +175,25 @@ def test_increase_lets_traffic_change_to_the_lane_with_the_higher_number(tmp_pat
     path.write_text(conversion.osm)
     town = Town("motorway", motorway(), conversion, path)
     first, second = (
-        next(one for one in town.map.laneletLayer if one.attributes["opendrive"] == f"1/1/-1/{piece}")
-        for piece in (0, 1)
+        next(one for one in town.map.laneletLayer if one.attributes["opendrive"] == f"1/1/-1/{piece}") for piece in (0, 1)
     )
     outer = next(one for one in town.map.laneletLayer if one.attributes["opendrive"] == "1/1/-2/0")
     assert town.graph.right(first) is None and town.graph.left(outer) is not None
     assert town.graph.right(second) is not None
+
+
+def test_sections_of_a_hair_s_breadth_are_passed_over(tmp_path: Path) -> None:
+    one = '<laneSection s="200">'
+    thin = motorway()[motorway().index(one) :].partition("</laneSection>")[0] + "</laneSection>"
+    links = 'predecessor id="-1"/><successor id="1"/>', 'predecessor id="-1"/><successor id="-1"/>'
+    text = motorway().replace(one, thin.replace("200", "199.98", 1).replace(*links) + one)
+    path = tmp_path / "thin.osm"
+    conversion = convert(text, "thin")
+    path.write_text(conversion.osm)
+    town = Town("thin", text, conversion, path)
+    assert (1, 2, -1) not in town.roads
+    (before,) = [lanelet for lanelet in town.roads[1, 1, -1] if lanelet.attributes["opendrive"].endswith("/1")]
+    assert [key_of(lanelet) for lanelet in town.graph.following(before)] == [(1, 3, -1)]
 
 
 def same_way(one: carla.Waypoint, other: carla.Waypoint | None) -> bool:

@@ -78,7 +78,8 @@ class _Writer:
         stops = signals.approaches(signals.STOP_SIGN, self.strips, self.geometry)
         yields = signals.approaches(signals.YIELD_SIGN, self.strips, self.geometry)
         for approach in lights:
-            self._write_light(approach)
+            before = [strip for strip in approach.strips() if _light_of(strip, lights) is approach]
+            self._write_light(approach, before)
         lines = {approach: self._write_sign(approach) for approach in [*stops, *yields]}
         all_stop = right_of_way.all_way_stops(self.strips, stops)
         for group in all_stop:
@@ -98,9 +99,7 @@ class _Writer:
 
     def _conversion(self, lights: int, stops: int, yields: int, walks: int, waits: int) -> Conversion:
         length_m = sum(strip.end_m - strip.start_m for strip in self.strips.all)
-        summary = Summary(
-            len(self.lanelets), length_m / 1000.0, lights, stops, yields, walks, waits, tuple(self._all_remarks())
-        )
+        summary = Summary(len(self.lanelets), length_m / 1000.0, lights, stops, yields, walks, waits, tuple(self._all_remarks()))
         origin = (self.document.latitude_deg, self.document.longitude_deg)
         return Conversion(self.document.to_xml(), projector_info(*origin), summary)
 
@@ -169,12 +168,10 @@ class _Writer:
             self.lanelets[strip.name].members.append(("relation", rule.id, "regulatory_element"))
         return rule
 
-    def _write_light(self, approach: Approach) -> None:
-        """A light on the approach whose every way it rules, and on each way (where Autoware looks for it)."""
+    def _write_light(self, approach: Approach, ruled_before: list[Strip]) -> None:
+        """A light on the approach, and on each way through the junction (where Autoware looks for it)."""
         line = self.document.add_line(approach.stop_line(self.geometry), type="stop_line", subtype="solid")
-        ruled = {way.name for way in approach.ways}
-        before = [strip for strip in approach.strips() if _junction_ways(strip) <= ruled]
-        rule = self._rule([*before, *approach.ways], subtype="traffic_light")
+        rule = self._rule([*ruled_before, *approach.ways], subtype="traffic_light")
         for post in approach.posts:
             bulb = self.document.add_line(
                 post.face,
@@ -218,6 +215,13 @@ class _Writer:
             type="lanelet", subtype="crosswalk", location="urban", one_way="no", **{"participant:pedestrian": "yes"}
         )
         relation.members += [("way", ways[0], "left"), ("way", ways[1], "right")]
+
+
+def _light_of(strip: Strip, lights: list[Approach]) -> Approach:
+    """The one light of a lane before a junction: of several, the one that rules most of its ways."""
+    ways = _junction_ways(strip)
+    mine = [light for light in lights if any(one is strip for one in light.strips())]
+    return max(mine, key=lambda light: len(ways & {way.name for way in light.ways}))
 
 
 def _junction_ways(strip: Strip) -> set[str]:

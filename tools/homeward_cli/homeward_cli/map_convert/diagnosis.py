@@ -13,9 +13,7 @@ from .opendrive import Network, Road, RoadLink
 def first_fault(network: Network, xodr_text: str) -> str | None:
     """The first fault found, as the end of a sentence; None where nothing is seen to be wrong."""
     root = ElementTree.fromstring(xodr_text)
-    return next(
-        chain(_lanes(network), _road_links(network), _connections(network), _starts(root), _signals(root)), None
-    )
+    return next(chain(_lanes(network), _road_links(network), _connections(network), _starts(root), _signals(root)), None)
 
 
 def _lanes(network: Network) -> Iterator[str]:

@@ -15,7 +15,7 @@ from .opendrive import REMEDY, Road, Section
 
 Points = npt.NDArray[np.float64]
 
-INSIDE_M = 1e-4  # s is a float in places of carla.Map: at its very ends a section may belong to its neighbour
+INSIDE_M = 1e-3  # s is a float in places of carla.Map: at its very ends a section may belong to its neighbour
 SAME_STATION_M = 1e-3
 FURTHEST_M = 1e6
 CARLA_ERRORS = (RuntimeError, IndexError, ValueError)
@@ -55,9 +55,7 @@ class Geometry:
         points = [self._point(road, lane, station) for station in stations]
         x, y, z, heading, width = np.array(points, dtype=np.float64).T
         centre = np.stack([x, y, z], axis=1)
-        towards_middle = (
-            np.stack([-np.sin(heading), np.cos(heading), np.zeros_like(x)], axis=1) * (width / 2.0)[:, None]
-        )
+        towards_middle = np.stack([-np.sin(heading), np.cos(heading), np.zeros_like(x)], axis=1) * (width / 2.0)[:, None]
         return LanePoints(centre + towards_middle, centre - towards_middle, centre, heading)
 
     def _point(self, road: str, lane: int, station: float) -> tuple[float, float, float, float, float]:
@@ -66,9 +64,7 @@ class Geometry:
         except CARLA_ERRORS:
             waypoint = None
         if waypoint is None:
-            raise MapConversionError(
-                f"Road {road} has no lane {lane} at {station:.3f} m, though its sections say so.", REMEDY
-            )
+            raise MapConversionError(f"Road {road} has no lane {lane} at {station:.3f} m, though its sections say so.", REMEDY)
         location, yaw_deg = waypoint.transform.location, waypoint.transform.rotation.yaw
         numbers = (location.x, -location.y, location.z, -math.radians(yaw_deg), waypoint.lane_width)
         if not all(math.isfinite(value) and abs(value) < FURTHEST_M for value in numbers):
@@ -79,9 +75,7 @@ class Geometry:
 def stations(road: Road, section: Section, start_m: float, end_m: float) -> list[float]:
     """Distances along a road between which straight lines differ from its lanes by no more than a centimetre."""
     first, last = start_m + INSIDE_M if start_m > 0.0 else 0.0, end_m - INSIDE_M
-    longest = (
-        LONGEST_STEP_M if road.level and not any(lane.varies for lane in section.lanes.values()) else VARYING_STEP_M
-    )
+    longest = LONGEST_STEP_M if road.level and not any(lane.varies for lane in section.lanes.values()) else VARYING_STEP_M
     knots, steps = [first], []
     for begin, finish, curvature in road.bends:
         low, high = max(begin, first), min(finish, last)

@@ -98,7 +98,7 @@ class Road:
     @property
     def in_junction(self) -> bool:
         """Whether the road lies inside a junction."""
-        return self.junction != "-1"
+        return self.junction not in ("-1", "")
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,7 @@ def read(xodr_text: str) -> Network:
     except (ElementTree.ParseError, ValueError) as error:
         raise MapConversionError(f"The map is not well-formed XML ({error}).", REMEDY) from None
     if root.tag != "OpenDRIVE":
-        raise MapConversionError(
-            f"The map's first element is <{root.tag}>, not <OpenDRIVE>.", "Give an OpenDRIVE file."
-        )
+        raise MapConversionError(f"The map's first element is <{root.tag}>, not <OpenDRIVE>.", "Give an OpenDRIVE file.")
     roads = [_road(element) for element in root.findall("road")]
     network = Network(
         roads={road.id: road for road in roads},
@@ -259,9 +257,7 @@ def _sharpest(piece: Element, road: str) -> float:
         return abs(_number(shape, "curvature"))
     if kind == "spiral":
         return max(abs(_number(shape, "curvStart")), abs(_number(shape, "curvEnd")))
-    for name in {"poly3": ["a", "b", "c", "d"], "paramPoly3": ["aU", "bU", "cU", "dU", "aV", "bV", "cV", "dV"]}.get(
-        kind, []
-    ):
+    for name in {"poly3": ["a", "b", "c", "d"], "paramPoly3": ["aU", "bU", "cU", "dU", "aV", "bV", "cV", "dV"]}.get(kind, []):
         _number(shape, name)
     return 0.0 if kind == "line" else 0.2
 

@@ -68,9 +68,7 @@ class Approach:
 def approaches(kind: str, strips: Strips, geometry: Geometry) -> list[Approach]:
     """The approaches that the landmarks of one type rule; several lights for the same lanes and ways count as one."""
     found: dict[tuple[str, str, bool], Approach] = {}
-    marks = sorted(
-        geometry.map.get_all_landmarks_of_type(kind), key=lambda mark: (len(mark.id), mark.id, mark.road_id, mark.s)
-    )
+    marks = sorted(geometry.map.get_all_landmarks_of_type(kind), key=lambda mark: (len(mark.id), mark.id, mark.road_id, mark.s))
     for mark in marks:
         for strip in _ruled_strips(mark, strips):
             for before, line_s_m, ways in _before(strip, mark.s):

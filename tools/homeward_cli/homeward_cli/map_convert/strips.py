@@ -15,6 +15,7 @@ from .geometry import Geometry, LanePoints, Points, stations
 from .opendrive import Lane, LaneMark, Network, Road, Section
 
 SHORTEST_PIECE_M = 1.0
+SHORTEST_SECTION_M = 0.05
 
 LaneKey = tuple[str, int, int]  # road, section, lane
 BoundaryKey = tuple[str, int, int, int]  # road, section, piece, how many lanes from the middle (right negative)
@@ -101,7 +102,7 @@ def cut(network: Network, geometry: Geometry) -> Strips:
         strip
         for road in network.roads.values()
         for section in road.sections
-        if section.drivable()
+        if section.drivable() and _is_long(section)
         for piece, (start, end) in enumerate(pairwise(_cuts(road, section)))
         for strip in _strips(road, section, piece, start, end, geometry, boundaries)
     ]
@@ -182,7 +183,7 @@ def _link(network: Network, strips: Strips) -> int:
         for here, there in pairwise(ordered):
             _join(here, there)
         last = ordered[-1]
-        for key in _lanes_after(network, last):
+        for key in _long_lanes_after(network, (last.road.id, last.section.index, last.lane.id)):
             target = strips.on_lane(key)
             if target and target[0].forward == (key[2] < 0):
                 _join(last, target[0] if target[0].forward else target[-1])
@@ -197,19 +198,36 @@ def _join(here: Strip, there: Strip) -> None:
         there.preceding.append(here)
 
 
-def _lanes_after(network: Network, strip: Strip) -> Iterator[LaneKey]:
-    """The lanes that a strip's lane leads to (clauses 5.3.4.2 and 5.3.7.2.1.1)."""
-    road, index = strip.road, strip.section.index + (1 if strip.forward else -1)
-    number = strip.lane.successor if strip.forward else strip.lane.predecessor
+def _long_lanes_after(network: Network, key: LaneKey, passed: frozenset[LaneKey] = frozenset()) -> Iterator[LaneKey]:
+    """The lanes that a lane leads to, past sections too short to become lanelets."""
+    for number, index, lane in _lanes_after(network, key):
+        following = (number, index, lane)
+        section = network.roads[number].sections[index]
+        if _is_long(section) or lane not in section.lanes:
+            yield following
+        elif following not in passed:
+            yield from _long_lanes_after(network, following, passed | {following})
+
+
+def _is_long(section: Section) -> bool:
+    return section.end_m - section.start_m > SHORTEST_SECTION_M
+
+
+def _lanes_after(network: Network, key: LaneKey) -> Iterator[LaneKey]:
+    """The lanes that a lane leads to (clauses 5.3.4.2 and 5.3.7.2.1.1)."""
+    road, forward = network.roads[key[0]], key[2] < 0
+    lane = road.sections[key[1]].lanes[key[2]]
+    index = key[1] + (1 if forward else -1)
+    number = lane.successor if forward else lane.predecessor
     if 0 <= index < len(road.sections):
         if number is not None:
             yield road.id, index, number
         return
-    link = road.successor if strip.forward else road.predecessor
+    link = road.successor if forward else road.predecessor
     if link is None:
         return
     if link.kind == "junction":
-        yield from _lanes_in_junction(network, link.id, road.id, strip.lane.id)
+        yield from _lanes_in_junction(network, link.id, road.id, lane.id)
     elif number is not None:
         yield from _at_contact(network, link.id, link.contact, number)
 
