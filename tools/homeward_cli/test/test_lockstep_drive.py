@@ -81,7 +81,7 @@ def test_without_surroundings_the_car_stops_and_goes_on_when_they_are_back(under
 
 def test_dead_ecus_or_a_cut_bus_end_in_stopping(under_way: LockstepTrip) -> None:
     under_way.ecus.bus.send = lambda frame: None
-    ticks(under_way, 10)
+    ticks(under_way, SECOND // 2)
     assert state(under_way).name == "STOPPING" and under_way.can_bridge.core.gate.reason == "vehicle_silent"
 
 
