@@ -41,6 +41,7 @@ def run(say: Callable[[str], None]) -> dict[str, object]:
         "arrived": first["arrived"],
         "simulated_s": first["simulated_s"],
         "callbacks_per_s": round(first["callbacks"] / first["wall_s"]),
+        **first["verdict"],
         "traffic": first["traffic"],
         "sensors": first["sensors"],
     }

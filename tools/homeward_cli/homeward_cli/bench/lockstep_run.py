@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import struct
 import sys
 import time
 from pathlib import Path
@@ -15,6 +13,7 @@ from homeward_carla_bridge.traffic import pin_to_one_core  # before anything tha
 FIX_EVERY = 5  # ticks between two GNSS fixes
 SETTLE_TICKS, MOST_TICKS = 100, 25_000
 TRAFFIC = 20
+VERDICT = ("collisions", "red_lights_run", "lane_departures", "lights_passed", "frames_missing")
 
 
 def parameters(port: int, seed: int, traffic: int) -> dict[str, dict[str, Any]]:
@@ -38,6 +37,7 @@ class LockstepTrip:
 
     def __init__(self, port: int, seed: int, traffic: int = TRAFFIC, shuffle: int | None = None) -> None:
         from homeward_can_bridge.node import CanBridgeNode
+        from homeward_cli.bench.referee import Referee, Seen
         from homeward_carla_bridge import client as link
         from homeward_carla_bridge.ecus_node import EcusNode
         from homeward_carla_bridge.sensors_node import SensorsNode
@@ -60,31 +60,27 @@ class LockstepTrip:
             self.world.add(node)
         self.planner: Any = self.world.add(PlannerNode)
         self.world.add(ControllerNode)
-        self.hashes: list[str] = []
+        self.referee = Referee(self.sensors.world, self.sensors.rig.ego.attributes["role_name"], None, 0.0, hashes=True)
+        self.seen: list[Seen] = []
         self.ticks = 0
 
     def tick(self) -> None:
         """One step: the world, its sensors, the nodes, the control acknowledged before the next."""
         snapshot = self.sensors.tick()
+        self.seen.append(self.referee.take(snapshot))
         for kind, data, receipt_ns in self.sensors.rig.wait_for(snapshot.frame, {"gnss", "imu"}):
             if kind != "gnss" or self.ticks % FIX_EVERY == 0:
                 self.sensors.on_data(kind, data, receipt_ns)
         self.ecus.on_tick(snapshot)
         self.world.step(self.step_ns)
         self.ticks += 1
-        self.hashes.append(self.hash_of(snapshot))
 
-    def hash_of(self, snapshot: Any) -> str:
-        """Of all actors' transforms and velocities as sent, light states and the ego's control; no platform time."""
-        digest = hashlib.blake2b(digest_size=12)
-        for actor in sorted(snapshot, key=lambda one: one.id):
-            place, turn, speed = actor.get_transform().location, actor.get_transform().rotation, actor.get_velocity()
-            digest.update(struct.pack("<I9f", actor.id, place.x, place.y, place.z, turn.pitch, turn.yaw, turn.roll,
-                                      speed.x, speed.y, speed.z))  # fmt: skip
-        digest.update(bytes(int(light.get_state()) for light, _, _ in self.sensors.lights))
-        control = self.sensors.rig.ego.get_control()
-        digest.update(struct.pack("<3f", control.throttle, control.steer, control.brake))
-        return digest.hexdigest()
+    def judged(self) -> Any:
+        """The referee, with every frame so far judged; afterwards, so that judging costs the drive no time."""
+        for seen in self.seen:
+            self.referee.judge(seen)
+        self.seen.clear()
+        return self.referee
 
     def send(self, place: str) -> None:
         """Choose the goal and engage, as a person would. Raises RuntimeError when either is refused."""
@@ -117,15 +113,18 @@ def main() -> None:
     trip = LockstepTrip(port, seed)
     for _ in range(SETTLE_TICKS):
         trip.tick()
+    trip.judged()  # it has met every actor by now, whose controls belong to the hash
     trip.send("office")
     began, first = time.monotonic(), trip.ticks
     while not trip.arrived and trip.ticks < MOST_TICKS:
         trip.tick()
     wall_s, simulated_s = time.monotonic() - began, (trip.ticks - first) * trip.step_ns * 1e-9
+    referee = trip.judged()
+    verdict = referee.verdict()
     out.write_text(json.dumps({
         "arrived": trip.arrived, "ticks": trip.ticks, "wall_s": wall_s, "simulated_s": round(simulated_s, 2),
         "real_time_factor": simulated_s / wall_s, "callbacks": trip.world.callbacks, "pokes": trip.pokes,
-        "hashes": trip.hashes, "traffic": TRAFFIC, "sensors": ["gnss", "imu"],
+        "hashes": referee.hashes, "verdict": {name: verdict[name] for name in VERDICT}, "traffic": TRAFFIC, "sensors": ["gnss", "imu"],
     }))  # fmt: skip
     trip.close()
 
