@@ -152,7 +152,8 @@ def map_lines(graph: LaneGraph) -> list[tuple[int, Floats]]:
             lines.append((LaneMap.LEFT_BOUND, _thinned(side_of(lane, 1.0))))
             lines.append((LaneMap.RIGHT_BOUND, _thinned(side_of(lane, -1.0))))
         lines += [(LaneMap.STOP_LINE, rule.line_m) for rule in lane.rules if rule.line_m is not None]
-    return lines + [(LaneMap.CROSSWALK, walk.outline_m[:, :2]) for walk in graph.crosswalks]
+    lines += [(LaneMap.CROSSWALK, walk.outline_m[:, :2]) for walk in graph.crosswalks]
+    return lines + [(LaneMap.BUILDING, outline) for outline in graph.buildings_m]
 
 
 def surface_of(lane: Lane) -> Floats:
@@ -186,6 +187,7 @@ def marker_array(graph: LaneGraph) -> MarkerArray:
     colours = {
         LaneMap.LEFT_BOUND: (0.6, 0.65, 0.7), LaneMap.RIGHT_BOUND: (0.6, 0.65, 0.7),
         LaneMap.STOP_LINE: (1.0, 1.0, 1.0), LaneMap.CROSSWALK: (0.7, 0.7, 0.4),
+        LaneMap.BUILDING: (0.45, 0.45, 0.5),
     }  # fmt: skip
     markers = []
     for kind, (red, green, blue) in colours.items():

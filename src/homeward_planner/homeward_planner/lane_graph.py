@@ -104,6 +104,8 @@ class LaneGraph:
     longitude_deg: float
     lanes: tuple[Lane, ...] = field(repr=False)
     crosswalks: tuple[Crosswalk, ...] = field(default=(), repr=False)
+    buildings_m: tuple[Floats, ...] = field(default=(), repr=False)
+    """Outlines of houses (N × 2 each)."""
     remarks: tuple[str, ...] = field(default=())
 
     def places_near(self, pose: Pose, reach_m: float, turn_rad: float = math.pi) -> list[OnLane]:

@@ -46,7 +46,9 @@ def load(path: Path) -> LaneGraph:
     graph = lanelet2.routing.RoutingGraph(osm, rules)
     lanes = with_crossings(_lanes(lanelets, graph, rules, path), _goes_first(osm))
     crosswalks = tuple(_crosswalks(osm))
-    return LaneGraph(path.stem, layout.latitude_deg, layout.longitude_deg, lanes, crosswalks, tuple(_remarks(errors)))
+    return LaneGraph(
+        path.stem, layout.latitude_deg, layout.longitude_deg, lanes, crosswalks, tuple(_buildings(osm)), tuple(_remarks(errors))
+    )
 
 
 def _read(path: Path, layout: Layout) -> tuple[Any, list[str]]:
@@ -175,3 +177,9 @@ def _crosswalks(osm: Any) -> Iterator[Crosswalk]:
         if "subtype" in one.attributes and one.attributes["subtype"] == "crosswalk":
             left, right = _points(one.leftBound), _points(one.rightBound)
             yield Crosswalk(int(one.id), np.concatenate([left, right[::-1]])[:, :2])
+
+
+def _buildings(osm: Any) -> Iterator[Floats]:
+    for one in sorted(osm.polygonLayer, key=lambda polygon: int(polygon.id)):
+        if "type" in one.attributes and one.attributes["type"] == "building":
+            yield _points(one)[:, :2]

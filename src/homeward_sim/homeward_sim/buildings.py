@@ -25,7 +25,7 @@ MOST_BUILDINGS = 5000
 
 def raise_buildings(network: RoadNetwork, ground: Ground) -> NDArray[np.void]:
     """The map's buildings as boxes (an array of BODY) that never move."""
-    named = list(_named(network))
+    named = list(named_buildings(network))
     rows = named if named else list(_invented(network.strips, ground))
     boxes = np.zeros(len(rows), BODY)
     for box, (x, y, z, yaw, half_length, half_width, height) in zip(boxes, rows, strict=True):
@@ -38,7 +38,8 @@ Row = tuple[float, float, float, float, float, float, float]
 """x, y, z of the foot, yaw, half length, half width, height."""
 
 
-def _named(network: RoadNetwork) -> Iterator[Row]:
+def named_buildings(network: RoadNetwork) -> Iterator[Row]:
+    """The buildings that the map's file names."""
     for thing in network.site.objects:
         if thing.kind != "building" or min(thing.length_m, thing.width_m, thing.height_m) <= 0.0:
             continue

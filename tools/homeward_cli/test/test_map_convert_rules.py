@@ -7,8 +7,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import lanelet2
+import numpy as np
 import pytest
 
+from homeward_cli.environment import ROOT
 from homeward_cli.map_convert import convert
 
 HOMETOWN = Path(__file__).resolve().parents[3] / "maps" / "hometown" / "hometown.xodr"
@@ -98,3 +100,15 @@ def test_turns_are_named_as_autoware_names_them(town: lanelet2.core.LaneletMap, 
     assert turns["J1: Main Street to Church Street"] == "left"
     assert turns["J1: Main Street to Mill Street"] == "right"
     assert not any(lanelet for lanelet in turns if lanelet in ("Main Street", "Toll Road"))
+
+
+def test_hometown_names_its_houses_and_they_keep_clear_of_the_lanes() -> None:
+    from homeward_planner.lanelet_map import load
+
+    graph = load(ROOT / "maps/hometown/hometown.osm")
+    named = (ROOT / "maps/hometown/hometown.xodr").read_text().count('type="building"')
+    assert len(graph.buildings_m) == named > 100
+    centres = np.concatenate([lane.line.points_m[:, :2] for lane in graph.lanes])
+    for outline in graph.buildings_m:
+        assert np.linalg.norm(centres - outline.mean(axis=0), axis=1).min() > 4.0
+        assert np.linalg.norm(outline - outline.mean(axis=0), axis=1).max() < 40.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import opendrive, right_of_way, signals
+from .buildings import Building, buildings
 from .crosswalks import crosswalks
 from .geometry import Geometry, Points
 from .joints import Corner, Joints, join
@@ -38,7 +39,16 @@ class Summary:
     yield_signs: int
     crosswalks: int
     right_of_way_rules: int
+    buildings: int
     remarks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """For people: what was made."""
+        return (
+            f"{self.lanelets} lanelets ({self.length_km:.1f} km), {self.traffic_lights} approaches with lights, "
+            f"{self.stop_signs} stop and {self.yield_signs} yield signs, {self.crosswalks} crosswalks, "
+            f"{self.right_of_way_rules} rules of right of way, {self.buildings} buildings"
+        )
 
 
 @dataclass(frozen=True)
@@ -55,14 +65,14 @@ def convert_here(xodr_text: str, name: str) -> Conversion:
     network = opendrive.read(xodr_text)
     geometry = Geometry(name, xodr_text)
     strips = cut(network, geometry)
-    return _Writer(network, geometry, strips).write()
+    return _Writer(network, geometry, strips, buildings(name, xodr_text)).write()
 
 
 class _Writer:
     """Fills the document, step by step; later steps refer to the ids of earlier ones."""
 
-    def __init__(self, network: Network, geometry: Geometry, strips: Strips) -> None:
-        self.network, self.geometry, self.strips = network, geometry, strips
+    def __init__(self, network: Network, geometry: Geometry, strips: Strips, houses: list[Building]) -> None:
+        self.network, self.geometry, self.strips, self.houses = network, geometry, strips, houses
         self.joints: Joints = join(strips)
         self.document = Document(network.latitude_deg or 0.0, network.longitude_deg or 0.0)
         self.corner_nodes: dict[Corner, int] = {}
@@ -95,11 +105,14 @@ class _Writer:
         walks = crosswalks(self.geometry)
         for left, right in walks:
             self._write_crosswalk(left, right)
+        for house in self.houses:
+            self._write_building(house)
         return self._conversion(len(lights), len(stops), len(yields), len(walks), len(waits))
 
     def _conversion(self, lights: int, stops: int, yields: int, walks: int, waits: int) -> Conversion:
         length_m = sum(strip.end_m - strip.start_m for strip in self.strips.all)
-        summary = Summary(len(self.lanelets), length_m / 1000.0, lights, stops, yields, walks, waits, tuple(self._all_remarks()))
+        houses, remarks = len(self.houses), tuple(self._all_remarks())
+        summary = Summary(len(self.lanelets), length_m / 1000.0, lights, stops, yields, walks, waits, houses, remarks)
         origin = (self.document.latitude_deg, self.document.longitude_deg)
         return Conversion(self.document.to_xml(), projector_info(*origin), summary)
 
@@ -215,6 +228,10 @@ class _Writer:
             type="lanelet", subtype="crosswalk", location="urban", one_way="no", **{"participant:pedestrian": "yes"}
         )
         relation.members += [("way", ways[0], "left"), ("way", ways[1], "right")]
+
+    def _write_building(self, house: Building) -> None:
+        """A Lanelet2 polygon: a way that is told to be an area; its last corner is joined to the first."""
+        self.document.add_line(house.outline, type="building", area="yes", height=f"{house.height_m:.2f}")
 
 
 def _light_of(strip: Strip, lights: list[Approach]) -> Approach:

@@ -12,6 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from homeward_cli.environment import ROOT
+
 from .conversion import Conversion, Summary, convert_here
 from .conversion_error import MapConversionError
 from .diagnosis import first_fault
@@ -19,6 +21,7 @@ from .opendrive import REMEDY, read
 
 PROJECTOR_FILE = "map_projector_info.yaml"
 LONGEST_S = 300.0
+WORLD = str(ROOT / "src" / "homeward_sim")  # the sources: a map is converted before anything is built
 
 
 def convert(xodr_text: str, name: str) -> Conversion:
@@ -71,7 +74,7 @@ def child(source: Path, result: Path, name: str) -> None:
 
 def _child_survives(arguments: list[str]) -> bool:
     """Run the child; False where it crashed. Raises MapConversionError where it failed otherwise or takes too long."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*filter(None, sys.path), WORLD])}
     command = [sys.executable, "-m", f"{__package__}", *arguments]
     try:
         finished = subprocess.run(command, env=environment, capture_output=True, timeout=LONGEST_S, check=False)
