@@ -54,7 +54,8 @@ class EcusNode(CarNode):
             self.client = link.connect(self.params.carla_host, self.params.carla_port, 2.0)
             self.adopt(self.client.get_world())
         except (link.WorldError, RuntimeError) as error:
-            self.log(str(error), Severity.WARNING)
+            if not self.is_starting:
+                self.log(str(error), Severity.WARNING)
 
     def adopt(self, world: carla.World, listen: bool = True) -> None:
         """Take the ego of this world as our car. Raises WorldError when there is none yet."""

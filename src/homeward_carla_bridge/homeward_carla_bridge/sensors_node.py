@@ -87,7 +87,8 @@ class SensorsNode(CarNode):
             try:
                 self.adopt(link.connect(self.params.carla_host, self.params.carla_port, 2.0))
             except link.WorldError as error:
-                self.log(str(error), Severity.WARNING)
+                if not self.is_starting:
+                    self.log(str(error), Severity.WARNING)
 
     def adopt(self, client: carla.Client) -> None:
         """Take this server's world: settings, ego, sensors, traffic. Raises WorldError."""

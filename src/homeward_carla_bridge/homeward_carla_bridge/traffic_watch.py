@@ -87,6 +87,7 @@ def watch(path: str, port: int, quiet_s: float) -> None:
     """The watch's own process: look, poke, until the owner closes the pipe or dies."""
     with open(path, "r+b") as file:
         page = mmap.mmap(file.fileno(), PAGE.size)
+    os.unlink(path)  # both have it; nothing stays behind, whoever dies first
     seen, since = (0, 0), time.monotonic()
     while not select.select([sys.stdin], [], [], LOOK_EVERY_S)[0]:
         begun, ended, pokes = PAGE.unpack_from(page)
@@ -105,5 +106,6 @@ def watch(path: str, port: int, quiet_s: float) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's: it closes the pipe
+    for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C: the world goes, and nobody wants another tick
+        signal.signal(number, lambda *_: os._exit(0))
     watch(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))

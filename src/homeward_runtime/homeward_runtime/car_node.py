@@ -14,6 +14,7 @@ from homeward_runtime.params import build
 Params = TypeVar("Params")
 Message = Any
 Callback = Callable[[Any], None]
+STARTING_NS = 8_000_000_000
 DIAGNOSTICS_PERIOD_S = 1.0
 
 
@@ -93,6 +94,8 @@ class CarNode:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._faults: dict[str, Fault] = {}
+        self._told: dict[str, Fault] = {}
+        self._began_ns = host.monotonic_ns()
 
     # what a subclass fills in
     def configure(self) -> None:
@@ -162,12 +165,24 @@ class CarNode:
         before, self._faults = self._faults, {fault.code: fault for fault in faults}
         if self._faults.keys() == before.keys():
             return  # the heartbeat carries the newest details
-        for code, fault in self._faults.items():
-            if code not in before:
-                self._host.log(int(fault.severity), f"{code}: {fault.text} {fault.detail}".rstrip())
+        self._tell()
+        self.publish_diagnostics()
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether the whole car may still be starting, and what others haven't begun yet is no news for the log."""
+        return self.monotonic_ns() - self._began_ns < STARTING_NS
+
+    def _tell(self) -> None:
+        """Log what has come and what is over since the log was last told."""
+        if self.is_starting:
+            return
+        before, self._told = self._told, self._faults
+        for code in self._faults.keys() - before.keys():
+            fault = self._faults[code]
+            self._host.log(int(fault.severity), f"{code}: {fault.text} {fault.detail}".rstrip())
         for code in before.keys() - self._faults.keys():
             self._host.log(int(Severity.OK), f"{code}: over")
-        self.publish_diagnostics()
 
     # what hosts call
     def set_up(self) -> None:
@@ -178,6 +193,7 @@ class CarNode:
 
     def publish_diagnostics(self) -> None:
         """The heartbeat: one status a fault, or one that says that all is well."""
+        self._tell()
         message = message_class(ledger.DIAGNOSTICS.type)()
         message.header.stamp = self.stamp()
         message.status = [_status(self.name, fault) for fault in self._faults.values()] or [_status(self.name, None)]

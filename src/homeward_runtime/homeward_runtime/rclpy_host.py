@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -27,6 +29,7 @@ from homeward_runtime.ledger import Interface
 from homeward_runtime.params import BUILT_IN, ParamsError, sources
 from homeward_runtime.qos import Profile
 
+GOODBYE_S = 1.5  # from the first signal to the end at the latest
 SPIN_S = 0.2  # Python sees a signal only between waits
 
 
@@ -269,6 +272,7 @@ def main(node_class: type[CarNode]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
+    _leave_in_time()
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # else the context is gone before the goodbye
         host = RclpyHost(node_class, tuple(sys.argv))
@@ -287,3 +291,15 @@ def main(node_class: type[CarNode]) -> int:
         rclpy.try_shutdown()
 
 
+def _leave_in_time() -> None:
+    """End this process soon after the first signal, even when a library's call never comes back to Python."""
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell)
+
+    def leave() -> None:
+        os.read(told, 1)
+        time.sleep(GOODBYE_S)
+        os._exit(0)
+
+    threading.Thread(target=leave, name="leave-in-time", daemon=True).start()

@@ -37,10 +37,10 @@ class LockstepTrip:
 
     def __init__(self, port: int, seed: int, traffic: int = TRAFFIC, shuffle: int | None = None) -> None:
         from homeward_can_bridge.node import CanBridgeNode
-        from homeward_cli.bench.referee import Referee, Seen
         from homeward_carla_bridge import client as link
         from homeward_carla_bridge.ecus_node import EcusNode
         from homeward_carla_bridge.sensors_node import SensorsNode
+        from homeward_cli.bench.referee import Referee, Seen
         from homeward_localization.node import LocalizationNode
         from homeward_perception.ideal import IdealPerception
         from homeward_planner.controller import ControllerNode
@@ -124,7 +124,8 @@ def main() -> None:
     out.write_text(json.dumps({
         "arrived": trip.arrived, "ticks": trip.ticks, "wall_s": wall_s, "simulated_s": round(simulated_s, 2),
         "real_time_factor": simulated_s / wall_s, "callbacks": trip.world.callbacks, "pokes": trip.pokes,
-        "hashes": referee.hashes, "verdict": {name: verdict[name] for name in VERDICT}, "traffic": TRAFFIC, "sensors": ["gnss", "imu"],
+        "hashes": referee.hashes, "traffic": TRAFFIC, "sensors": ["gnss", "imu"],
+        "verdict": {name: verdict[name] for name in VERDICT},
     }))  # fmt: skip
     trip.close()
 
