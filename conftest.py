@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,38 @@ settings.load_profile("homeward")  # the machines are shared and slow at times: 
 
 ROOT = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("HOMEWARD_DATA", ROOT.parent / "shared" / "data"))
+
+
+KEPT: list[object] = []
+ENDED_WITH: list[int] = []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def participants_live_on() -> None:
+    """Nodes of this process stay until it ends: Fast DDS 2.14 can wait for good for its TCP readers when a participant is
+    destroyed while its peers live.
+    """
+    from rclpy.node import Node
+
+    begin = Node.__init__
+
+    def kept(self: Node, *arguments: object, **options: object) -> None:
+        KEPT.append(self)
+        begin(self, *arguments, **options)
+
+    Node.__init__ = kept
+    Node.destroy_node = lambda self: None
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    ENDED_WITH.append(int(exitstatus))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if KEPT and ENDED_WITH:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ENDED_WITH[0])
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
