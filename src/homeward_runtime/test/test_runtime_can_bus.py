@@ -43,7 +43,9 @@ def heard(bus: Bus, count: int) -> list[Frame]:
 # ---- URLs, ids, frames
 
 @pytest.mark.parametrize("url", ["", "can0", "socketcan:", "udp:x", "udp:10", "udp:-1", "tape:", "tape:none.log",
-                                 "tape:none.txt", "tape:none.log?speed=0", "tape:none.log?speed=nan", "tape:x.log?pace=1", "http://x"])  # fmt: skip
+                                 "tape:none.txt",
+                                 "tape:none.log?speed=0", "tape:none.log?speed=nan", "tape:x.log?pace=1",
+                                 "http://x"])  # fmt: skip
 def test_a_url_that_is_no_bus_says_so(url: str) -> None:
     with pytest.raises(BusError):
         open_bus(url)

@@ -122,9 +122,9 @@ def test_a_damaged_file_raises_nothing_but_a_bus_error(tmp_path: Path, kind: str
     path = tmp_path / f"drive{kind}"
     write(path, 30)
     content = bytearray(path.read_bytes())
-    for _ in range(data.draw(st.integers(1, 6))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    del content[data.draw(st.integers(1, len(content))) :]
+    for place, value in data.draw(st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), min_size=1, max_size=6)):
+        content[place % len(content)] = value
+    del content[max(1, round(data.draw(st.floats(0.0, 1.0)) * len(content))) :]
     path.write_bytes(content)
     try:
         for _, entry in read_tape(path):
