@@ -138,6 +138,15 @@ def sim(context: typer.Context) -> None:
     _become([sys.executable, "-m", "homeward_sim", *context.args], environment)
 
 
+@app.command(context_settings=PASS_ON | {"help_option_names": []})
+def can(context: typer.Context) -> None:
+    """What is on a CAN bus: monitor, decode, record, replay, send (through the gate), lint. ./homeward can --help"""
+    environment = dict(os.environ)
+    sources = [str(ROOT / "src" / name) for name in ("homeward_runtime", "homeward_can_bridge")]  # no ROS, nothing to build
+    environment["PYTHONPATH"] = os.pathsep.join([*sources, environment.get("PYTHONPATH", "")])
+    _become([sys.executable, "-m", "homeward_cli.can_tools", *context.args], environment)
+
+
 Topics = Annotated[list[str] | None, typer.Argument(help="Topics; without, all but pictures and clouds.")]
 
 

@@ -1,0 +1,1 @@
+"""`./homeward can`: what is on a CAN bus, recorded, replayed, decoded, and commands through the gate. Knows no ROS."""
