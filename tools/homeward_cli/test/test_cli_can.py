@@ -106,16 +106,18 @@ def test_monitor_shows_what_is_on_the_bus(car: Car, tmp_path: Path) -> None:
     assert picture.read_text().startswith("<svg") and "WheelSpeeds" in picture.read_text()
 
 
+def test_a_place_that_cant_be_written_is_named(domain: None, tmp_path: Path) -> None:
+    result = can("record", tmp_path / "nowhere" / "a.log", "--seconds", 0.1)
+    assert result.returncode == 1 and "can't be written" in result.stderr and "Traceback" not in result.stderr
+
+
 def test_monitor_ends_quietly_on_ctrl_c(car: Car) -> None:
-    process = subprocess.Popen(command("record", os.devnull + ".log"), env=environment(), stderr=subprocess.PIPE, text=True)
-    _, text = process.communicate(timeout=30)
-    assert process.returncode == 1 and "can't be written" in text and "Traceback" not in text
     process = subprocess.Popen(command("monitor", "--once", "--seconds", 600), env=environment(), stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)  # fmt: skip
     _await_reader(car)
     process.send_signal(signal.SIGINT)
-    out, text = process.communicate(timeout=30)
-    assert process.returncode in (0, 130) and "Traceback" not in text
+    _, text = process.communicate(timeout=30)
+    assert process.returncode == 0 and "Traceback" not in text
 
 
 def _await_reader(car: Car) -> None:
@@ -261,8 +263,8 @@ def test_send_keeps_off_a_bus_with_a_running_bridge(car: Car) -> None:
     (["replay", "nowhere.log"], 1, "no file"),
     (["record", "out.txt", "--seconds", "0.1"], 1, ".blf"),
     (["bogus"], 2, "No such command"),
-    (["monitor", "--seconds", "soon"], 2, "soon"),
-    (["send", "--seconds", "1000"], 2, "1000"),
+    (["monitor", "--seconds", "soon"], 2, "--seconds"),
+    (["send", "--seconds", "1000"], 2, "--seconds"),
 ])  # fmt: skip
 def test_errors_are_a_sentence(domain: None, arguments: list[str], code: int, text: str) -> None:
     result = can(*arguments)
@@ -279,7 +281,8 @@ def test_a_broken_dbc_is_named_with_its_line(domain: None, tmp_path: Path) -> No
 @pytest.mark.skipif(not LINT_THERE, reason="the check of DBCs is not part of this tree")
 def test_lint(tmp_path: Path) -> None:
     overlapping = tmp_path / "overlapping.dbc"
-    overlapping.write_text('VERSION ""\n\nBU_: X\n\nBO_ 1 A: 8 X\n SG_ S : 0|8@1+ (1,0) [0|255] "" X\n SG_ T : 4|8@1+ (1,0) [0|255] "" X\n')
+    signals = [f' SG_ {name} : {start}|8@1+ (1,0) [0|255] "" X' for name, start in (("S", 0), ("T", 4))]
+    overlapping.write_text("\n".join(['VERSION ""', "", "BU_: X", "", "BO_ 1 A: 8 X", *signals, ""]))
     result = can("lint", overlapping)
     assert "overlapping.dbc:7: " in result.stdout and "overlaps" in result.stdout
     assert can("lint", tmp_path / "nowhere.dbc").returncode == 1

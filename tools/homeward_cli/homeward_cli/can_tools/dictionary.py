@@ -34,8 +34,8 @@ class Dictionary:
         """Raises ToolError with the file and line of what can't be read."""
         self.text = text
         try:
+            database = load(text, file_name)  # first: it knows the file's name and the line
             self._codec = Codec(text)
-            database = load(text, file_name)
         except ValueError as error:
             raise ToolError(f"{error}. See what is wrong with it: ./homeward can lint {file_name}") from error
         self.messages: dict[str, Message] = {message.name: message for message in database.messages}
