@@ -1,7 +1,8 @@
 """The one door between any software and the actuators. Pure: commands, the vehicle and a monotonic time in, actuation out.
 
-MANUAL: nothing passes. ENGAGED: a command passes while it is fresh, finite, in range and in sequence. STOPPING: the
-last valid stop plan is followed to standstill, with hazard lights, and nothing new is taken in. On doubt: STOPPING.
+MANUAL: nothing passes. ENGAGED: a command passes while it is fresh, finite, in range and in sequence, held to the limits of
+the speed. STOPPING: the last valid stop plan is followed to standstill, with hazard lights, and nothing new is taken in. On
+doubt: STOPPING. What opens or starts the car passes body_gate.py.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from homeward_can_bridge.stop_plan import STANDSTILL_MPS, StopPlan
 from homeward_can_bridge.vehicle import Gear, Indicators, Power, Vehicle
 
 SEQUENCE_RANGE = 1 << 32
+LONGEST_PERIOD_S = 0.1  # a step after a longer pause gains no more than this from the rate limits
+SLOW_MPS, QUICK_MPS = 5.0, 20.0  # ISO 15622: between them what passes lengthwise falls
+QUICK_SHARE = 0.5
 
 
 class State(IntEnum):
@@ -24,6 +28,36 @@ class State(IntEnum):
     STOPPING = 2
 
 
+TEXTS = {
+    "started": "The driver has the car.",
+    "driver_request": "The driver has the car.",
+    "engaged": "Homeward drives.",
+    "driver_brake": "The driver braked and has the car.",
+    "driver_steering": "The driver took the wheel and has the car.",
+    "vehicle_silent": "The car's own data stopped coming; it is stopping.",
+    "command_stale": "Driving commands stopped coming; the car is stopping.",
+    "actuators_unready": "The car's actuators report that they can't follow; the car is stopping.",
+    "power_lost": "The car is no longer ready to drive; it is stopping.",
+    "door_open": "A door is open; the car is stopping.",
+}
+NOT_NOW = {
+    "vehicle_silent": "the car's own data is missing",
+    "power_lost": "the car is not started",
+    "door_open": "a door is open",
+    "actuators_unready": "the car's actuators are not ready",
+    "driver_holds": "the driver holds the pedal or the wheel",
+    "command_stale": "no driving commands are coming: is there a goal, and do planner and controller run?",
+    "still_stopping": "the car is still stopping",
+}
+WRONG = {
+    "not_finite": "a value is not finite",
+    "acceleration": "the acceleration is out of range",
+    "steering": "the steering angle is out of range",
+    "gear": "gear or indicators are out of range",
+    "sequence": "the sequence number does not advance",
+}
+
+
 @dataclass(frozen=True)
 class Limits:
     """What the gate holds every actuation to."""
@@ -32,11 +66,51 @@ class Limits:
     vehicle_timeout_s: float
     acceleration_max_mps2: float
     deceleration_max_mps2: float
+    jerk_max_mps3: float
+    braking_jerk_max_mps3: float
     steering_max_rad: float
     steering_rate_max_radps: float
     lateral_acceleration_max_mps2: float
+    lateral_jerk_max_mps3: float
     stop_deceleration_mps2: float
     wheelbase_m: float
+
+    def acceleration_mps2(self, speed_mps: float) -> float:
+        """The largest acceleration that passes at this speed."""
+        return self.acceleration_max_mps2 * share_at(speed_mps)
+
+    def jerk_mps3(self, speed_mps: float) -> float:
+        """How fast the acceleration may rise at this speed."""
+        return self.jerk_max_mps3 * share_at(speed_mps)
+
+    def angle_rad(self, speed_mps: float) -> float:
+        """The largest steering angle that passes at this speed: single-track model, lateral acceleration."""
+        return min(self.steering_max_rad, math.atan(self.wheelbase_m * self.lateral_acceleration_max_mps2 / _square(speed_mps)))
+
+    def angle_rate_radps(self, speed_mps: float) -> float:
+        """How fast the steering angle may change at this speed: lateral jerk, for small angles."""
+        return min(self.steering_rate_max_radps, self.wheelbase_m * self.lateral_jerk_max_mps3 / _square(speed_mps))
+
+
+def share_at(speed_mps: float) -> float:
+    """1 up to SLOW_MPS, falling to QUICK_SHARE at QUICK_MPS."""
+    quickness = (abs(speed_mps) - SLOW_MPS) / (QUICK_MPS - SLOW_MPS)
+    return 1.0 - (1.0 - QUICK_SHARE) * clamp(quickness, 0.0, 1.0)
+
+
+def _square(speed_mps: float) -> float:
+    """Of the speed, and at walking pace of one metre a second: there nothing is limited by it."""
+    return max(abs(speed_mps), 1.0) ** 2
+
+
+def clamp(value: float, low: float, high: float) -> float:
+    """For finite values only: a clamp lets NaN through."""
+    return max(low, min(high, value))
+
+
+def approached(now: float, wanted: float, most_down: float, most_up: float) -> float:
+    """`wanted`, or as near to it as these steps from `now` lead."""
+    return now + clamp(wanted - now, -most_down, most_up)
 
 
 @dataclass(frozen=True)
@@ -67,151 +141,177 @@ MANUAL_ACTUATION = Actuation(enabled=False)
 
 
 class CommandGate:
-    """offer() commands as they come, step() at the actuators' rate. Times are seconds of one monotonic clock."""
+    """offer() commands as they come, step() at the actuators' rate. Times are seconds of one monotonic clock; one that jumps
+    back makes commands stale.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.state = State.MANUAL
-        self.reason, self.text = "started", "The driver has the car."
-        self._command: Command | None = None
-        self._received_s = -math.inf
-        self._sequence: int | None = None
-        self._steering_rad = 0.0
-        self._last_step_s: float | None = None
-        self._plan, self._plan_gear, self._plan_start_m = StopPlan(), int(Gear.DRIVE), 0.0
+        self.reason = "started"
+        self.last_command: Command | None = None  # the newest valid one
+        self._received_s = 0.0
+        self._stepped_s = 0.0
+        self._acceleration_mps2, self._steering_rad, self._gear = 0.0, 0.0, int(Gear.PARK)
+        self._plan, self._plan_begin_m = StopPlan(), 0.0
+        self._gone_m = self._speed_mps = 0.0
+
+    @property
+    def text(self) -> str:
+        """The reason, for people."""
+        return TEXTS[self.reason]
+
+    # commands
 
     def offer(self, command: Command, now_s: float) -> str:
         """Take in a command. What is wrong with it, or an empty text when it was accepted."""
-        complaint = self._complaint(command)
+        complaint = self._complaint(command, now_s)
         if not complaint:
-            self._command, self._received_s, self._sequence = command, now_s, command.sequence
+            self.last_command, self._received_s = command, now_s
         return complaint
 
-    def _complaint(self, command: Command) -> str:
+    def _complaint(self, command: Command, now_s: float) -> str:
         limits = self.limits
         if not (math.isfinite(command.acceleration_mps2) and math.isfinite(command.steering_rad)):
-            return "a value is not finite"
+            return WRONG["not_finite"]
         if not -limits.deceleration_max_mps2 <= command.acceleration_mps2 <= limits.acceleration_max_mps2:
-            return f"acceleration {command.acceleration_mps2:.3g} m/s^2 is out of range"
+            return WRONG["acceleration"]
         if abs(command.steering_rad) > limits.steering_max_rad:
-            return f"steering {command.steering_rad:.3g} rad is out of range"
+            return WRONG["steering"]
         if command.gear not in (Gear.DRIVE, Gear.REVERSE) or command.indicators not in tuple(Indicators):
-            return "gear or indicators are out of range"
-        if self._sequence is not None and not self._advances(command.sequence):
-            return f"sequence {command.sequence} does not advance on {self._sequence}"
+            return WRONG["gear"]
+        if not self._advances(command.sequence, now_s):
+            return WRONG["sequence"]
         return command.stop_plan.complaint()
 
-    def _advances(self, sequence: int) -> bool:
-        """Ahead by less than half of the 32-bit range, so that it may wrap. A restarted controller starts lower: it
-        is taken again once the old one has been silent for the time-out."""
-        assert self._sequence is not None
-        return 0 < (sequence - self._sequence) % SEQUENCE_RANGE < SEQUENCE_RANGE // 2
+    def _advances(self, sequence: int, now_s: float) -> bool:
+        """Ahead by less than half of the 32-bit range, so that it may wrap. A restarted controller starts lower: it is
+        taken again once the old one is stale and doesn't drive.
+        """
+        if self.last_command is None or (self.state is not State.ENGAGED and not self._is_fresh(now_s)):
+            return True
+        return 0 < (sequence - self.last_command.sequence) % SEQUENCE_RANGE < SEQUENCE_RANGE // 2
 
-    @property
-    def last_command(self) -> Command | None:
-        """The newest valid one."""
-        return self._command
+    def _is_fresh(self, now_s: float) -> bool:
+        return self.last_command is not None and 0.0 <= now_s - self._received_s <= self.limits.command_timeout_s
 
-    def forget_sequence_if_silent(self, now_s: float) -> None:
-        if now_s - self._received_s > self.limits.command_timeout_s and self.state is not State.ENGAGED:
-            self._sequence = None
+    # who drives
 
     def engage(self, vehicle: Vehicle | None, vehicle_age_s: float, now_s: float) -> str:
-        """MANUAL or STOPPING at standstill -> ENGAGED. Why not, or an empty text."""
+        """MANUAL, or STOPPING at standstill, to ENGAGED. Why not, or an empty text."""
         if self.state is State.ENGAGED:
             return ""
-        if vehicle is None or vehicle_age_s > self.limits.vehicle_timeout_s:
-            return "the car's own data is missing"
-        if vehicle.power != Power.READY:
-            return "the car is not started"
-        if vehicle.doors_open:
-            return "a door is open"
+        hindrance = self._hindrance(vehicle, vehicle_age_s, now_s)
+        if hindrance:
+            return NOT_NOW[hindrance]
+        assert vehicle is not None
         if vehicle.driver_brakes or vehicle.driver_steers:
-            return "the driver holds the pedal or the wheel"
-        if not self._fresh(now_s):
-            return "no driving commands are coming: is there a goal, and do planner and controller run?"
+            return NOT_NOW["driver_holds"]
         if self.state is State.STOPPING and abs(vehicle.speed_mps) > STANDSTILL_MPS:
-            return "the car is still stopping"
-        self._steering_rad = vehicle.steering_rad
-        self._enter(State.ENGAGED, "driver_request", "Homeward drives.")
+            return NOT_NOW["still_stopping"]
+        largest_rad = self.limits.steering_max_rad
+        self._steering_rad = clamp(vehicle.steering_rad, -largest_rad, largest_rad)
+        self._acceleration_mps2, self._gear = 0.0, vehicle.gear
+        self._enter(State.ENGAGED, "engaged")
         return ""
 
-    def disengage(self, reason: str = "driver_request", text: str = "The driver has the car.") -> None:
+    def _hindrance(self, vehicle: Vehicle | None, vehicle_age_s: float, now_s: float) -> str:
+        """What forbids to drive now, as a key of TEXTS; empty when nothing does."""
+        if vehicle is None or not self._is_heard(vehicle, vehicle_age_s):
+            return "vehicle_silent"
+        if vehicle.power != Power.READY:
+            return "power_lost"
+        if vehicle.doors_open:
+            return "door_open"
+        if not vehicle.actuators_ready:
+            return "actuators_unready"
+        return "" if self._is_fresh(now_s) else "command_stale"
+
+    def _is_heard(self, vehicle: Vehicle, vehicle_age_s: float) -> bool:
+        """Whether the vehicle's data is of now, and numbers."""
+        numbers = (vehicle.speed_mps, vehicle.steering_rad, vehicle.odometer_m)
+        return vehicle_age_s <= self.limits.vehicle_timeout_s and all(map(math.isfinite, numbers))
+
+    def disengage(self, reason: str = "driver_request") -> None:
         """The driver takes over, whatever was."""
-        self._enter(State.MANUAL, reason, text)
+        self._enter(State.MANUAL, reason)
 
-    def _enter(self, state: State, reason: str, text: str) -> None:
-        self.state, self.reason, self.text = state, reason, text
+    def _enter(self, state: State, reason: str) -> None:
+        self.state, self.reason = state, reason
 
-    def _fresh(self, now_s: float) -> bool:
-        return self._command is not None and now_s - self._received_s <= self.limits.command_timeout_s
+    # each period
 
     def step(self, now_s: float, vehicle: Vehicle | None, vehicle_age_s: float) -> Actuation:
-        """The actuation of this moment."""
-        period_s = 0.0 if self._last_step_s is None else max(now_s - self._last_step_s, 0.0)
-        self._last_step_s = now_s
-        self.forget_sequence_if_silent(now_s)
-        self._watch(now_s, vehicle, vehicle_age_s)
+        """The actuation of this moment. `vehicle_age_s` is of the oldest data that driving rests on."""
+        period_s = clamp(now_s - self._stepped_s, 0.0, LONGEST_PERIOD_S)
+        self._stepped_s = now_s
+        heard = vehicle if vehicle is not None and self._is_heard(vehicle, vehicle_age_s) else None
+        self._reckon(heard, period_s)
+        if self.state is not State.MANUAL:
+            self._watch(heard, vehicle_age_s, now_s)
         if self.state is State.MANUAL:
             return MANUAL_ACTUATION
-        speed_mps = vehicle.speed_mps if vehicle is not None else 0.0
         if self.state is State.ENGAGED:
-            assert self._command is not None and vehicle is not None
-            return self._follow(self._command, vehicle, period_s)
-        return self._stop(vehicle, speed_mps, period_s)
+            assert heard is not None and self.last_command is not None
+            return self._follow(self.last_command, heard, period_s)
+        return self._stop(period_s)
 
-    def _watch(self, now_s: float, vehicle: Vehicle | None, vehicle_age_s: float) -> None:
+    def _watch(self, heard: Vehicle | None, vehicle_age_s: float, now_s: float) -> None:
         """The transitions that nobody asks for."""
-        if self.state is State.MANUAL:
-            return None
-        if vehicle is not None and vehicle_age_s <= self.limits.vehicle_timeout_s:
-            if vehicle.driver_brakes:
-                return self.disengage("driver_brake", "The driver braked and has the car.")
-            if vehicle.driver_steers:
-                return self.disengage("driver_steering", "The driver took the wheel and has the car.")
-        if self.state is State.ENGAGED:
-            if vehicle is None or vehicle_age_s > self.limits.vehicle_timeout_s:
-                self._begin_stop(vehicle, "vehicle_silent", "The car's own data stopped coming; it is stopping.")
-            elif not self._fresh(now_s):
-                self._begin_stop(vehicle, "command_stale", "Driving commands stopped coming; the car is stopping.")
-        return None
+        if heard is not None and heard.driver_brakes:
+            self.disengage("driver_brake")
+        elif heard is not None and heard.driver_steers:
+            self.disengage("driver_steering")
+        elif self.state is State.ENGAGED:
+            hindrance = self._hindrance(heard, vehicle_age_s, now_s)
+            if hindrance:
+                self._begin_stop(hindrance)
 
-    def _begin_stop(self, vehicle: Vehicle | None, reason: str, text: str) -> None:
+    def _begin_stop(self, reason: str) -> None:
         """Freeze the plan of the last valid command: what comes later changes nothing until the driver acts."""
-        self._plan_start_m = vehicle.odometer_m if vehicle is not None else 0.0
-        if self._command is not None:
-            self._plan, self._plan_gear = self._command.stop_plan, self._command.gear
-        self._enter(State.STOPPING, reason, text)
+        assert self.last_command is not None
+        self._plan, self._plan_begin_m = self.last_command.stop_plan, self._gone_m
+        self._enter(State.STOPPING, reason)
+
+    def _reckon(self, heard: Vehicle | None, period_s: float) -> None:
+        """Speed and way by the wheels; while they are silent, as the brakes should have made them."""
+        if heard is not None:
+            self._gone_m, self._speed_mps = heard.odometer_m, heard.speed_mps
+            return
+        slowed_mps = max(abs(self._speed_mps) + self._acceleration_mps2 * period_s, 0.0)
+        self._speed_mps = math.copysign(slowed_mps, self._speed_mps)
+        self._gone_m += slowed_mps * period_s
 
     def _follow(self, command: Command, vehicle: Vehicle, period_s: float) -> Actuation:
-        steering_rad = self._limited_steering(command.steering_rad, vehicle.speed_mps, period_s)
-        acceleration_mps2 = command.acceleration_mps2
+        wanted_mps2 = command.acceleration_mps2
         if vehicle.driver_accelerates:  # the driver's foot overrides lengthwise only: never brake against it
-            acceleration_mps2 = max(acceleration_mps2, 0.0)
-        return Actuation(True, acceleration_mps2, steering_rad, command.gear, command.indicators)
+            wanted_mps2 = max(wanted_mps2, 0.0)
+        if abs(vehicle.speed_mps) <= STANDSTILL_MPS:
+            self._gear = command.gear
+        elif self._gear != command.gear:  # to standstill before the other way
+            wanted_mps2 = -self.limits.stop_deceleration_mps2
+        return self._actuation(wanted_mps2, command.steering_rad, command.indicators, period_s)
 
-    def _stop(self, vehicle: Vehicle | None, speed_mps: float, period_s: float) -> Actuation:
+    def _stop(self, period_s: float) -> Actuation:
         """Along the last valid plan on wheel odometry; without one, straighten gently and brake."""
         plan, limits, wanted_rad = self._plan, self.limits, 0.0
-        deceleration_mps2 = limits.stop_deceleration_mps2
-        if vehicle is not None and not plan.empty:
-            gone_m = vehicle.odometer_m - self._plan_start_m
+        wanted_mps2 = -limits.stop_deceleration_mps2
+        gone_m = self._gone_m - self._plan_begin_m
+        if not plan.empty:
             wanted_rad = math.atan(plan.curvature_at(gone_m) * limits.wheelbase_m)
-            if 0.0 <= gone_m <= plan.distance_m[-1]:
-                deceleration_mps2 = plan.deceleration_at(gone_m, abs(speed_mps), limits.deceleration_max_mps2)
-        if abs(speed_mps) <= STANDSTILL_MPS:
-            deceleration_mps2 = limits.stop_deceleration_mps2  # hold
-        steering_rad = self._limited_steering(wanted_rad, speed_mps, period_s)
-        return Actuation(True, -deceleration_mps2, steering_rad, self._plan_gear, Indicators.HAZARD)
+            if 0.0 <= gone_m <= plan.distance_m[-1] and abs(self._speed_mps) > STANDSTILL_MPS:
+                wanted_mps2 = -plan.deceleration_at(gone_m, abs(self._speed_mps), limits.deceleration_max_mps2)
+        return self._actuation(wanted_mps2, wanted_rad, Indicators.HAZARD, period_s)
 
-    def _limited_steering(self, wanted_rad: float, speed_mps: float, period_s: float) -> float:
-        """Within the angle that the speed allows, and no faster than the rate limit."""
-        limits = self.limits
-        largest_rad = limits.steering_max_rad
-        if abs(speed_mps) > 1.0:
-            tightest = limits.lateral_acceleration_max_mps2 / speed_mps**2
-            largest_rad = min(largest_rad, math.atan(limits.wheelbase_m * tightest))
-        target_rad = max(-largest_rad, min(largest_rad, wanted_rad))
-        step_rad = limits.steering_rate_max_radps * period_s
-        self._steering_rad += max(-step_rad, min(step_rad, target_rad - self._steering_rad))
-        return self._steering_rad
+    def _actuation(self, wanted_mps2: float, wanted_rad: float, indicators: int, period_s: float) -> Actuation:
+        """Towards what the speed allows of it, no faster than the limits of rate and jerk: those hold even when the speed that
+        the wheels tell jumps.
+        """
+        limits, speed_mps = self.limits, self._speed_mps
+        largest_rad, turn_rad = limits.angle_rad(speed_mps), limits.angle_rate_radps(speed_mps) * period_s
+        allowed_rad = clamp(wanted_rad, -largest_rad, largest_rad)
+        self._steering_rad = approached(self._steering_rad, allowed_rad, turn_rad, turn_rad)
+        allowed_mps2 = clamp(wanted_mps2, -limits.deceleration_max_mps2, limits.acceleration_mps2(speed_mps))
+        rise_mps2, fall_mps2 = limits.jerk_mps3(speed_mps) * period_s, limits.braking_jerk_max_mps3 * period_s
+        self._acceleration_mps2 = approached(self._acceleration_mps2, allowed_mps2, fall_mps2, rise_mps2)
+        return Actuation(True, self._acceleration_mps2, self._steering_rad, self._gear, indicators)

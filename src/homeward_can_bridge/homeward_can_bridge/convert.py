@@ -15,7 +15,7 @@ from homeward_interfaces.msg import Outcome as OutcomeMessage
 from homeward_runtime.frames import BASE_LINK
 from homeward_runtime.outcome import Outcome
 
-NOT_IN_MESSAGE = {"wheel_speed_mps", "horn"}
+NOT_IN_MESSAGE = {"wheel_speed_mps", "command_refused"}
 FIELDS = [field.name for field in dataclasses.fields(Vehicle) if field.name not in NOT_IN_MESSAGE]
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
+from homeward_can_bridge.body_gate import RULES, BodyGate, Verb
 from homeward_can_bridge.codec import Codec, CodecError
 from homeward_can_bridge.command_gate import Actuation, Command, CommandGate, Limits, State
 from homeward_can_bridge.mapping import DEG, FAST, NEEDED, ZERO_CELSIUS_K, Mapping
-from homeward_can_bridge.protection import crc8, next_counter
-from homeward_can_bridge.vehicle import Vehicle
+from homeward_can_bridge.vehicle import Power, Vehicle
 from homeward_runtime.can_bus import Frame
+from homeward_runtime.can_protection import Inspector, Protector, Verdict
 from homeward_runtime.faults import Fault, fault
 from homeward_runtime.outcome import DONE, Outcome, refused, unknown
 from homeward_runtime.params import param
@@ -29,11 +30,15 @@ class BridgeParams:
     vehicle_timeout_s: float = param("s", "the car's own data older than this is missing", 0.02, 1.0)
     acceleration_max_mps2: float = param("m/s^2", "largest acceleration that passes", 0.5, 6.0)
     deceleration_max_mps2: float = param("m/s^2", "hardest braking that passes", 2.0, 10.0)
+    jerk_max_mps3: float = param("m/s^3", "how fast the acceleration may rise", 1.0, 20.0)
+    braking_jerk_max_mps3: float = param("m/s^3", "how fast it may fall", 5.0, 100.0)
     steering_max_rad: float = param("rad", "largest angle of the front wheels that passes", 0.1, 1.2)
     steering_rate_max_radps: float = param("rad/s", "fastest turn of the front wheels that passes", 0.1, 2.0)
     lateral_acceleration_max_mps2: float = param("m/s^2", "limits the steering angle by speed", 1.0, 8.0)
+    lateral_jerk_max_mps3: float = param("m/s^3", "limits the steering rate by speed", 2.0, 30.0)
     stop_deceleration_mps2: float = param("m/s^2", "braking without a plan, and holding the standstill", 1.0, 6.0)
     wheelbase_m: float = param("m", "between the axles", 1.5, 6.0)
+    key_file: str = param("", "secret shared with key authentication (32 bytes or more); empty: nothing opens the car")
     body_timeout_s: float = param("s", "how long to wait for a body command's read-back", 0.1, 5.0)
 
 
@@ -59,30 +64,33 @@ class BridgeResult:
     faults: list[Fault] = field(default_factory=list)
 
 
-LOCK, UNLOCK, POWER_OFF, START, LIGHTS, HORN, CLIMATE, TRUNK_OPEN, CHARGE = range(9)
-NEEDS_KEY = {UNLOCK, START, TRUNK_OPEN}
-VALUE_RANGE = {LIGHTS: (0.0, 3.0), HORN: (0.0, 2.0), CLIMATE: (0.0, 308.15), CHARGE: (0.0, 1.0)}
+PROTECTION_FAULTS = {
+    Verdict.CORRUPTED: "can.frame_corrupted", Verdict.REPEATED: "can.frame_repeated",
+    Verdict.LOST: "can.frame_lost", Verdict.OUT_OF_SEQUENCE: "can.frame_lost",
+}  # fmt: skip
+FAULT_HOLDS_S = 1.0
+POWER_SHOWN = {Verb.POWER_OFF: Power.OFF, Verb.ACCESSORY: Power.ACCESSORY, Verb.START: Power.READY}
+LIMIT_NAMES = [field.name for field in fields(Limits)]
+PERCENT = (Verb.WINDOWS, Verb.CHARGE_LIMIT)
+TRUNK_BIT = 16
 
 
 class CanBridge:
-    """One vehicle's bus. step() at `period_s` with whatever frames came in since."""
+    """One vehicle's bus. step() at `period_s` with whatever frames came in since. `secret` and `start_ms` (wall clock) are
+    for the codes of keys.
+    """
 
-    def __init__(self, params: BridgeParams, dbc_text: str) -> None:
+    def __init__(self, params: BridgeParams, dbc_text: str, secret: bytes = b"", start_ms: int = 0) -> None:
         self.params = params
         self.codec = Codec(dbc_text)
         self.mapping = Mapping(self.codec)
-        self.gate = CommandGate(
-            Limits(
-                params.command_timeout_s, params.vehicle_timeout_s, params.acceleration_max_mps2,
-                params.deceleration_max_mps2, params.steering_max_rad, params.steering_rate_max_radps,
-                params.lateral_acceleration_max_mps2, params.stop_deceleration_mps2, params.wheelbase_m,
-            )
-        )  # fmt: skip
+        self.gate = CommandGate(Limits(**{name: getattr(params, name) for name in LIMIT_NAMES}))
+        self.body_gate = BodyGate(secret, start_ms)
         self._vehicle = Vehicle()
         self._heard_s: dict[str, float] = {}
-        self._malformed_until_s = self._invalid_until_s = -math.inf
-        self._complaint = self._malformed = ""
-        self._counter = self._body_counter = 0
+        self._noted: dict[str, tuple[float, str]] = {}
+        self.inspectors = {name: Inspector(one) for name, one in self.mapping.protection.items()}
+        self._protectors = {name: Protector(one) for name, one in self.mapping.protection.items()}
         self._body: list[BodyRequest] = []
         self._outbox: list[Frame] = []
 
@@ -95,7 +103,7 @@ class CanBridge:
         """A drive command from outside."""
         complaint = self.gate.offer(command, now_s)
         if complaint:
-            self._complaint, self._invalid_until_s = complaint, now_s + 1.0
+            self._note("can.command_invalid", complaint, now_s)
 
     def set_engaged(self, engaged: bool, now_s: float) -> Outcome:
         """The person's wish. Done, or why not."""
@@ -105,31 +113,17 @@ class CanBridge:
         complaint = self.gate.engage(self.vehicle, self._age_s(now_s), now_s)
         return refused("not_ready", f"Not engaged: {complaint}.") if complaint else DONE
 
-    def request_body(self, verb: int, value: float, now_s: float) -> BodyRequest:
-        """Begin a body command; its outcome is filled in by a later step(), after the read-back."""
-        request = BodyRequest(verb, value, now_s + self.params.body_timeout_s)
-        request.outcome = self._body_refusal(verb, value)
+    def request_body(self, verb: int, value: float, now_s: float, code: bytes = b"", now_ms: int = 0) -> BodyRequest:
+        """Begin a body command; its outcome is filled in by a later step(), after the read-back. `now_ms` is of the wall
+        clock, for the key's `code`.
+        """
+        settles_s = RULES[verb].settles_s if verb in RULES else 0.0
+        request = BodyRequest(verb, value, now_s + self.params.body_timeout_s + settles_s)
+        request.outcome = self.body_gate.refusal(verb, value, code, self.vehicle, now_ms)
         if request.outcome is None:
-            self._body_counter = (self._body_counter + 1) % 256
-            sent = value - ZERO_CELSIUS_K if verb == CLIMATE and value else value
-            signals = {"Verb": verb, "Value": round(sent, 1), "Counter": self._body_counter}
-            self._outbox.append(Frame(*self.codec.encode("BodyRequest", signals)))
+            self._outbox.append(self._frame("BodyRequest", {"Verb": verb, "Value": round(_on_the_wire(verb, value), 1)}))
             self._body.append(request)
         return request
-
-    def _body_refusal(self, verb: int, value: float) -> Outcome | None:
-        if not LOCK <= verb <= CHARGE:
-            return refused("unknown_verb", f"There is no body command {verb}.")
-        if verb in NEEDS_KEY:
-            return refused("key_required", "This needs a key: pair a phone first.")
-        low, high = VALUE_RANGE.get(verb, (-math.inf, math.inf))
-        if not (math.isfinite(value) and low <= value <= high) or (verb == CLIMATE and 0 < value < 283.15):
-            return refused("out_of_range", f"{value:g} is out of range for this command.")
-        if self.vehicle is None:
-            return refused("vehicle_silent", "The car doesn't answer.")
-        if verb == POWER_OFF and abs(self._vehicle.speed_mps) > 0.1:
-            return refused("moving", "The car is moving.")
-        return None
 
     def step(self, now_s: float, frames: Iterable[Frame]) -> BridgeResult:
         """One period: take in, decide, give out."""
@@ -144,43 +138,50 @@ class CanBridge:
 
     def _take(self, frame: Frame, now_s: float) -> None:
         try:
-            decoded = self.codec.decode(*frame)
+            decoded = self.codec.decode(frame.can_id, frame.data, frame.extended)
         except CodecError as error:
-            self._malformed, self._malformed_until_s = str(error), now_s + 1.0
+            self._note("can.frame_malformed", str(error), now_s)
             return
-        if decoded is not None and decoded[0] in NEEDED:
+        if decoded is not None and decoded[0] in NEEDED and self._is_whole(decoded[0], frame.data, now_s):
             self._vehicle = self.mapping.applied(self._vehicle, *decoded)
             self._heard_s[decoded[0]] = now_s
 
+    def _is_whole(self, name: str, data: bytes, now_s: float) -> bool:
+        """What the frame's protection says; anything but good is a fault, and only what may be used is."""
+        inspector = self.inspectors.get(name)
+        if inspector is None:
+            return True
+        verdict = inspector.inspect(data)
+        if verdict in PROTECTION_FAULTS:
+            self._note(PROTECTION_FAULTS[verdict], f"{name}: {verdict}, {inspector.counts[verdict]} so far", now_s)
+        return verdict.usable
+
+    def _note(self, code: str, detail: str, now_s: float) -> None:
+        """A fault of the moment: it is reported for FAULT_HOLDS_S."""
+        self._noted[code] = (now_s + FAULT_HOLDS_S, detail)
+
     def _age_s(self, now_s: float) -> float:
-        """Of the oldest message that driving rests on."""
-        return max(now_s - self._heard_s.get(name, -math.inf) for name in FAST)
+        """Of the oldest message that driving rests on. A clock that jumped back makes all of them old."""
+        ages_s = [now_s - self._heard_s.get(name, -math.inf) for name in FAST]
+        return max(ages_s) if min(ages_s) >= 0.0 else math.inf
+
+    def _frame(self, name: str, signals: dict[str, float]) -> Frame:
+        can_id, data = self.codec.encode(name, {**signals, "CRC": 0, "Counter": 0})
+        return Frame(can_id, self._protectors[name].protect(data))
 
     def _actuator_frame(self, actuation: Actuation) -> Frame:
-        self._counter = next_counter(self._counter)
-        signals = {
+        return self._frame("ActuatorCommand", {
             "Acceleration": round(actuation.acceleration_mps2, 3), "SteeringAngle": round(actuation.steering_rad / DEG, 2),
             "Gear": actuation.gear, "Indicators": actuation.indicators, "Enabled": int(actuation.enabled),
-            "Counter": self._counter, "Checksum": 0,
-        }  # fmt: skip
-        can_id, data = self.codec.encode("ActuatorCommand", signals)
-        return Frame(can_id, data[:6] + bytes([crc8(data[:6]), 0]))
+        })  # fmt: skip
 
     def _settle_body(self, now_s: float) -> None:
         for request in self._body:
-            if self._shown(request):
+            if _is_shown(request, self._vehicle):
                 request.outcome = DONE
             elif now_s > request.deadline_s:
                 request.outcome = unknown("no_read_back", "The car did not confirm it. Look before trying again.")
         self._body = [request for request in self._body if request.outcome is None]
-
-    def _shown(self, request: BodyRequest) -> bool:
-        vehicle, value = self._vehicle, request.value
-        return bool({
-            LOCK: vehicle.locked, POWER_OFF: vehicle.power == 0, LIGHTS: vehicle.lights == int(value),
-            HORN: vehicle.horn == (value > 0), CHARGE: vehicle.charging == (value > 0),
-            CLIMATE: vehicle.climate_on == (value > 0) and (not value or abs(vehicle.climate_target_k - value) < 0.11),
-        }[request.verb])  # fmt: skip
 
     def _faults(self, now_s: float) -> list[Fault]:
         found = []
@@ -189,10 +190,30 @@ class CanBridge:
             found.append(fault("can.bus_silent"))
         elif late:
             found.append(fault("can.frame_missing", ", ".join(late)))
-        if now_s < self._malformed_until_s:
-            found.append(fault("can.frame_malformed", self._malformed))
-        if now_s < self._invalid_until_s:
-            found.append(fault("can.command_invalid", self._complaint))
+        if self._vehicle.command_refused and self.gate.state is not State.MANUAL:
+            found.append(fault("can.command_refused"))
         if self.gate.state is State.STOPPING:
             found.append(fault(f"can.{self.gate.reason}"))
-        return found
+        return found + [fault(code, detail) for code, (until_s, detail) in self._noted.items() if now_s < until_s]
+
+
+def _on_the_wire(verb: int, value: float) -> float:
+    """The value in the frame's unit: degrees Celsius, percent."""
+    if verb == Verb.CLIMATE and value:
+        return value - ZERO_CELSIUS_K
+    return value * 100.0 if verb in PERCENT else value
+
+
+def _is_shown(request: BodyRequest, vehicle: Vehicle) -> bool:
+    """Whether the read-back shows what was asked for."""
+    verb, value = request.verb, request.value
+    if verb in POWER_SHOWN:
+        return vehicle.power == POWER_SHOWN[Verb(verb)]
+    return {
+        Verb.LOCK: vehicle.locked, Verb.UNLOCK: not vehicle.locked, Verb.LIGHTS: vehicle.lights == int(value),
+        Verb.HORN: vehicle.horn == (value > 0), Verb.CHARGE: vehicle.charging == (value > 0),
+        Verb.CLIMATE: vehicle.climate_on == (value > 0) and (not value or abs(vehicle.climate_target_k - value) < 0.11),
+        Verb.TRUNK_OPEN: bool(vehicle.doors_open & TRUNK_BIT), Verb.TRUNK_CLOSE: not vehicle.doors_open & TRUNK_BIT,
+        Verb.WINDOWS: abs(vehicle.windows_open_ratio - value) < 0.011,
+        Verb.CHARGE_LIMIT: abs(vehicle.charge_limit_ratio - value) < 0.011,
+    }[Verb(verb)]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 from homeward_can_bridge.codec import Codec, Signals
 from homeward_can_bridge.vehicle import Vehicle
+from homeward_runtime.can_protection import Protection
 
 KMH, DEG, ZERO_CELSIUS_K = 1 / 3.6, math.pi / 180, 273.15
 
@@ -31,6 +32,8 @@ HOMEWARD = (
     Row("driver_steers", "Motion", "DriverSteers", kind=bool),
     Row("driver_brakes", "Motion", "DriverBrakes", kind=bool),
     Row("driver_accelerates", "Motion", "DriverAccelerates", kind=bool),
+    Row("actuators_ready", "Motion", "ActuatorsReady", kind=bool),
+    Row("command_refused", "Motion", "CommandRefused", kind=bool),
     Row("odometer_m", "Drivetrain", "Odometer"),
     Row("gear", "Drivetrain", "Gear", kind=int),
     Row("power", "Drivetrain", "Power", kind=int),
@@ -43,6 +46,8 @@ HOMEWARD = (
     Row("climate_on", "BodyStatus", "ClimateOn", kind=bool),
     Row("cabin_temperature_k", "BodyStatus", "CabinTemperature", offset=ZERO_CELSIUS_K),
     Row("climate_target_k", "BodyStatus", "ClimateTarget", offset=ZERO_CELSIUS_K),
+    Row("windows_open_ratio", "BodyStatus", "WindowsOpen", 0.01),
+    Row("charge_limit_ratio", "BatteryStatus", "ChargeLimit", 0.01),
     Row("battery_ratio", "BatteryStatus", "StateOfCharge", 0.01),
     Row("range_m", "BatteryStatus", "Range", 1000.0),
     Row("battery_power_w", "BatteryStatus", "Power", 1000.0),
@@ -51,6 +56,11 @@ HOMEWARD = (
 )
 WHEELS = ("FrontLeft", "FrontRight", "RearLeft", "RearRight")
 NEEDED = ("WheelSpeeds", "Motion", "Drivetrain", "BodyStatus", "BatteryStatus")  # all of them before a first state
+PROTECTION = {
+    "WheelSpeeds": 0x100, "Motion": 0x101, "Drivetrain": 0x102, "BodyStatus": 0x110, "BatteryStatus": 0x111,
+    "ActuatorCommand": 0x200, "BodyRequest": 0x210,
+}  # fmt: skip
+"""AUTOSAR E2E profile 1: the data id of each message."""
 FAST = ("WheelSpeeds", "Motion", "Drivetrain")  # what driving rests on
 
 
@@ -61,6 +71,7 @@ class Mapping:
         missing = sorted({*NEEDED, "ActuatorCommand", "BodyRequest"} - set(codec.names))
         if missing:
             raise ValueError(f"the DBC lacks {', '.join(missing)}")
+        self.protection = {name: Protection(data_id) for name, data_id in PROTECTION.items()}
         self._rows: dict[str, list[Row]] = {name: [row for row in HOMEWARD if row.message == name] for name in NEEDED}
 
     def applied(self, vehicle: Vehicle, message: str, signals: Signals) -> Vehicle:

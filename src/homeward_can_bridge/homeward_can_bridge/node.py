@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from homeward_can_bridge import convert
@@ -25,7 +26,8 @@ class CanBridgeNode(CarNode):
 
     def configure(self) -> None:
         self.params = self.load_params(BridgeParams)
-        self.core = CanBridge(self.params, read_text(self.params.dbc_file, "vehicles"))
+        dbc_text, secret = read_text(self.params.dbc_file, "vehicles"), read_secret(self.params.key_file)
+        self.core = CanBridge(self.params, dbc_text, secret, wall_ms())
         self.bus = open_bus(self.params.bus_url)
         self.told: tuple[int, str] | None = None
         self.waiting: list[tuple[BodyRequest, Later]] = []
@@ -89,7 +91,9 @@ class CanBridgeNode(CarNode):
 
     def on_body(self, request: Any) -> Later:
         answer = Later()
-        self.waiting.append((self.core.request_body(request.verb, request.value, self.gate_time_s()), answer))
+        code = bytes(request.authorisation)
+        begun = self.core.request_body(request.verb, request.value, self.gate_time_s(), code, wall_ms())
+        self.waiting.append((begun, answer))
         self.answer_body()
         return answer
 
@@ -98,6 +102,16 @@ class CanBridgeNode(CarNode):
             if request.outcome is not None:
                 answer.give(BodyCommand.Response(outcome=convert.outcome_message(request.outcome)))
         self.waiting = [entry for entry in self.waiting if entry[0].outcome is None]
+
+
+def wall_ms() -> int:
+    """Milliseconds since 1970: keys follow the wall clock."""
+    return time.time_ns() // 1_000_000
+
+
+def read_secret(path: str) -> bytes:
+    """The secret shared with key authentication; none where no file is named. A file that can't be read ends the start."""
+    return Path(path).read_bytes() if path else b""
 
 
 def main() -> None:

@@ -33,6 +33,8 @@ class Vehicle:
     driver_brakes: bool = False
     driver_accelerates: bool = False
     driver_steers: bool = False
+    actuators_ready: bool = False
+    command_refused: bool = False
     locked: bool = False
     doors_open: int = 0
     indicators: int = Indicators.NONE
@@ -42,8 +44,10 @@ class Vehicle:
     cabin_temperature_k: float = 0.0
     climate_target_k: float = 0.0
     climate_on: bool = False
+    windows_open_ratio: float = 0.0
     battery_ratio: float = 0.0
     range_m: float = 0.0
     battery_power_w: float = 0.0
     charger_plugged: bool = False
     charging: bool = False
+    charge_limit_ratio: float = 1.0

@@ -13,14 +13,20 @@ from typing import Any
 import cantools
 
 from homeward_runtime.can_bus import Frame
+from homeward_runtime.can_protection import Inspector, Protection, Protector
 from homeward_runtime.faults import Fault, fault
 from homeward_runtime.params import param
 
 KMH, DEG, ZERO_CELSIUS_K = 3.6, 180 / math.pi, 273.15
 GRAVITY_MPS2 = 9.81
 PARK, REVERSE, NEUTRAL, DRIVE = range(4)
-LOCK, UNLOCK, POWER_OFF, START, LIGHTS, HORN, CLIMATE, TRUNK_OPEN, CHARGE = range(9)
+(LOCK, UNLOCK, POWER_OFF, START, LIGHTS, HORN, CLIMATE, TRUNK_OPEN, CHARGE, ACCESSORY, WINDOWS, TRUNK_CLOSE,
+ CHARGE_LIMIT) = range(13)  # fmt: skip
+POWERS = {POWER_OFF: 0, ACCESSORY: 1, START: 2}
 TRUNK_BIT = 16
+WINDOW_TRAVEL_S, TRUNK_TRAVEL_S = 3.0, 2.0
+DRIVER_HOLDS_S = 0.5  # a simulated driver's frame counts this long
+REFUSAL_SHOWS_S = 0.2
 SLOW_EVERY = 5  # body, climate and battery frames go out each fifth tick
 
 
@@ -79,19 +85,6 @@ class Pedals:
     lights: int
 
 
-class Checks:
-    """Is an actuator frame whole, and newer than the last? CRC-8 SAE J1850 over the first six bytes, counter 0-14."""
-
-    def __init__(self) -> None:
-        self.counter: int | None = None
-
-    def passed(self, data: bytes, counter: int) -> bool:
-        if _crc8(data[:6]) != data[6] or counter == self.counter:
-            return False
-        self.counter = counter
-        return True
-
-
 class Ecus:
     """All ECUs of the demo car. step() once a tick of the world."""
 
@@ -99,9 +92,13 @@ class Ecus:
         self.params, self.chargers = params, chargers
         database: Any = cantools.database.load_string(dbc_text, database_format="dbc")
         self._messages: dict[str, Any] = {message.name: message for message in database.messages}
-        self._command_id = self._messages["ActuatorCommand"].frame_id
-        self._body_id = self._messages["BodyRequest"].frame_id
-        self._checks = Checks()
+        self._names = {message.frame_id: message.name for message in database.messages}
+        # the data id of a message's protection is its identifier on the bus
+        self._inspectors = {name: Inspector(Protection(one.frame_id)) for name, one in self._messages.items()}
+        self._protectors = {name: Protector(Protection(one.frame_id)) for name, one in self._messages.items()}
+        self._refused_s = -math.inf
+        self._driver: dict[str, float] = {}
+        self._driver_s = -math.inf
         self._command: dict[str, float] = {}
         self._command_s = -math.inf
         self._integral = 0.0
@@ -113,6 +110,9 @@ class Ecus:
         self.climate_on, self.climate_target_k, self.cabin_k = True, 294.15, params.outside_temperature_k + 8.0
         self.battery_ratio, self.battery_w, self.charging = params.battery_start_ratio, 0.0, False
         self.indicators = 0
+        self.windows_ratio = self.windows_target = 0.0
+        self.trunk_ratio = self.trunk_target = 0.0
+        self.charge_limit_ratio = 1.0
 
     def step(self, motion: Motion, frames: list[Frame]) -> tuple[Pedals, list[Frame], list[Fault]]:
         """One tick: the frames that came in, then the models, then what goes out."""
@@ -129,19 +129,25 @@ class Ecus:
         return pedals, self._status(motion, pedals, timed_out), [fault("ecu.command_timeout")] if timed_out else []
 
     def _take(self, frame: Frame, motion: Motion) -> None:
-        if frame.can_id == self._command_id and len(frame.data) == 8:
-            signals = self._messages["ActuatorCommand"].decode(frame.data, decode_choices=False)
-            if self._checks.passed(frame.data, signals["Counter"]):
-                self._command, self._command_s = signals, motion.time_s
-        elif frame.can_id == self._body_id and len(frame.data) == 8:
-            signals = self._messages["BodyRequest"].decode(frame.data, decode_choices=False)
+        name = self._names.get(frame.can_id, "")
+        if name not in ("ActuatorCommand", "BodyRequest", "SimulatedDriver") or frame.extended:
+            return
+        if len(frame.data) != 8 or not self._inspectors[name].inspect(frame.data).usable:
+            self._refused_s = motion.time_s if name == "ActuatorCommand" else self._refused_s
+            return
+        signals = self._messages[name].decode(frame.data, decode_choices=False)
+        if name == "ActuatorCommand":
+            self._command, self._command_s = signals, motion.time_s
+        elif name == "BodyRequest":
             self._body(int(signals["Verb"]), float(signals["Value"]), motion)
+        else:
+            self._driver, self._driver_s = signals, motion.time_s
 
     def _body(self, verb: int, value: float, motion: Motion) -> None:
         if verb in (LOCK, UNLOCK):
             self.locked = verb == LOCK
-        elif verb in (START, POWER_OFF):
-            self.power = 2 if verb == START else 0
+        elif verb in POWERS:
+            self.power = POWERS[verb]
         elif verb == LIGHTS:
             self.lights = int(value)
         elif verb == HORN:
@@ -149,8 +155,12 @@ class Ecus:
         elif verb == CLIMATE:
             self.climate_on = value > 0
             self.climate_target_k = value + ZERO_CELSIUS_K if value > 0 else self.climate_target_k
-        elif verb == TRUNK_OPEN:
-            self.doors_open |= TRUNK_BIT
+        elif verb in (TRUNK_OPEN, TRUNK_CLOSE):
+            self.trunk_target = float(verb == TRUNK_OPEN)
+        elif verb == WINDOWS:
+            self.windows_target = max(0.0, min(1.0, value / 100))
+        elif verb == CHARGE_LIMIT:
+            self.charge_limit_ratio = max(0.5, min(1.0, value / 100))
         elif verb == CHARGE:
             self.charging = value > 0 and self._plugged(motion)
 
@@ -193,7 +203,10 @@ class Ecus:
     def _live(self, motion: Motion, period_s: float) -> None:
         """Battery and cabin."""
         params = self.params
-        self.charging = self.charging and self._plugged(motion) and self.battery_ratio < 1.0
+        self.charging = self.charging and self._plugged(motion) and self.battery_ratio < self.charge_limit_ratio
+        self.windows_ratio = _moved(self.windows_ratio, self.windows_target, period_s / WINDOW_TRAVEL_S)
+        self.trunk_ratio = _moved(self.trunk_ratio, self.trunk_target, period_s / TRUNK_TRAVEL_S)
+        self.doors_open = self.doors_open & ~TRUNK_BIT | (TRUNK_BIT if self.trunk_ratio > 0.0 else 0)
         force_n = params.mass_kg * (motion.acceleration_mps2 + 0.1 * (abs(motion.speed_mps) > 0.1))
         force_n += 0.6 * params.drag_area_m2 * motion.speed_mps**2
         wheel_w = force_n * abs(motion.speed_mps)
@@ -213,17 +226,23 @@ class Ecus:
         """At an average 600 J a metre (167 Wh/km)."""
         return self.battery_ratio * self.params.battery_capacity_j / 600.0
 
+    def _driver_does(self, what: str, motion: Motion) -> int:
+        """Whether a simulated person steers, brakes or accelerates now."""
+        return int(motion.time_s - self._driver_s <= DRIVER_HOLDS_S and self._driver.get(what, 0) > 0)
+
     def _status(self, motion: Motion, pedals: Pedals, timed_out: bool) -> list[Frame]:
         frames = [self._frame("WheelSpeeds", self._wheels(motion)), self._frame("Motion", {
-            "Acceleration": _clip(motion.acceleration_mps2, 32.0), "YawRate": _clip(motion.yaw_rate_radps * DEG, 327.0),
-            "SteeringAngle": _clip(motion.steering_rad * DEG, 327.0), "DriverSteers": 0, "DriverBrakes": 0,
-            "DriverAccelerates": 0, "ActuatorsReady": 1, "CommandTimeout": int(timed_out), "Counter": self._tick % 16,
+            "Acceleration": _clip(motion.acceleration_mps2, 40.0), "YawRate": _clip(motion.yaw_rate_radps * DEG, 163.0),
+            "SteeringAngle": _clip(motion.steering_rad * DEG, 81.0), "ActuatorsReady": int(self.power == 2),
+            "DriverSteers": self._driver_does("Steers", motion), "DriverBrakes": self._driver_does("Brakes", motion),
+            "DriverAccelerates": self._driver_does("Accelerates", motion), "CommandTimeout": int(timed_out),
+            "CommandRefused": int(motion.time_s - self._refused_s <= REFUSAL_SHOWS_S),
         }), self._frame("Drivetrain", {"Odometer": self.odometer_m, "Gear": self.gear, "Power": self.power})]  # fmt: skip
         if self._tick % SLOW_EVERY == 1:
             frames += [self._frame("BodyStatus", self._body_signals(motion, pedals)), self._frame("BatteryStatus", {
                 "StateOfCharge": self.battery_ratio * 100, "Range": min(self.range_m() / 1000, 655.0),
                 "Power": _clip(self.battery_w / 1000, 327.0), "Plugged": int(self._plugged(motion)),
-                "Charging": int(self.charging),
+                "Charging": int(self.charging), "ChargeLimit": self.charge_limit_ratio * 100,
             })]  # fmt: skip
         return frames
 
@@ -237,29 +256,27 @@ class Ecus:
             "FrontLeft": front - spread, "FrontRight": front + spread,
             "RearLeft": motion.speed_mps - spread, "RearRight": motion.speed_mps + spread,
         }  # fmt: skip
-        return {name: _clip(speed * KMH, 327.0) for name, speed in speeds.items()}
+        return {name: _clip(speed * KMH, 204.0) for name, speed in speeds.items()}
 
     def _body_signals(self, motion: Motion, pedals: Pedals) -> dict[str, float]:
         return {
             "DoorsOpen": self.doors_open, "Locked": int(self.locked), "Indicators": self.indicators,
             "Lights": self.lights, "BrakeLights": int(pedals.brake > 0.05), "Horn": int(motion.time_s < self.horn_until_s),
             "ClimateOn": int(self.climate_on), "CabinTemperature": _clip(self.cabin_k - ZERO_CELSIUS_K, 200.0),
+            "WindowsOpen": math.ceil(self.windows_ratio * 100),
             "ClimateTarget": _clip(self.climate_target_k - ZERO_CELSIUS_K, 200.0),
         }  # fmt: skip
 
     def _frame(self, name: str, signals: dict[str, float]) -> Frame:
         message = self._messages[name]
-        return Frame(message.frame_id, bytes(message.encode(signals, strict=False)))
+        data = message.encode({**signals, "CRC": 0, "Counter": 0}, strict=False)
+        return Frame(message.frame_id, self._protectors[name].protect(data))
 
 
 def _clip(value: float, limit: float) -> float:
     return max(-limit, min(limit, value))
 
 
-def _crc8(data: bytes) -> int:
-    crc = 0xFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = ((crc << 1) ^ 0x1D) & 0xFF if crc & 0x80 else crc << 1
-    return crc ^ 0xFF
+def _moved(now: float, target: float, step: float) -> float:
+    """Towards the target by no more than a step."""
+    return now + _clip(target - now, step)

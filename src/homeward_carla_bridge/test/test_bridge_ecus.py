@@ -10,7 +10,19 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeward_carla_bridge.ecus import CHARGE, DRIVE, LOCK, EcuParams, Ecus, Motion, Pedals, _crc8
+from homeward_carla_bridge.ecus import (
+    ACCESSORY,
+    CHARGE,
+    CHARGE_LIMIT,
+    DRIVE,
+    LOCK,
+    TRUNK_OPEN,
+    WINDOWS,
+    EcuParams,
+    Ecus,
+    Motion,
+    Pedals,
+)
 from homeward_runtime.can_bus import Frame
 from homeward_runtime.params import build
 
@@ -27,13 +39,26 @@ def ecus() -> Ecus:
 
 def command(counter: int, acceleration: float = 1.0, steering_deg: float = 0.0, enabled: int = 1) -> Frame:
     signals = {"Acceleration": acceleration, "SteeringAngle": steering_deg, "Gear": DRIVE, "Indicators": 1,
-               "Enabled": enabled, "Counter": counter, "Checksum": 0}  # fmt: skip
-    data = DATABASE.encode_message("ActuatorCommand", signals)[:6]
-    return Frame(0x200, data + bytes([_crc8(data), 0]))
+               "Enabled": enabled}  # fmt: skip
+    return protected("ActuatorCommand", signals, counter)
+
+
+def protected(name: str, signals: dict[str, float], counter: int = 1) -> Frame:
+    """A frame with AUTOSAR E2E profile 1, computed here bit by bit: CRC-8 with polynomial 0x1D from 0 over the data id,
+    low byte first, and then all of the frame behind the checksum.
+    """
+    message = DATABASE.get_message_by_name(name)
+    data = message.encode({**signals, "CRC": 0, "Counter": counter})
+    crc = 0
+    for byte in [message.frame_id & 0xFF, message.frame_id >> 8, *data[1:]]:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x1D) & 0xFF if crc & 0x80 else crc << 1
+    return Frame(message.frame_id, bytes([crc]) + data[1:])
 
 
 def body(verb: int, value: float = 0.0) -> Frame:
-    return Frame(0x210, DATABASE.encode_message("BodyRequest", {"Verb": verb, "Value": value, "Counter": 1}))
+    return protected("BodyRequest", {"Verb": verb, "Value": value})
 
 
 def decoded(frames: list[Frame]) -> dict[str, dict[str, float]]:
@@ -48,8 +73,8 @@ def test_a_whole_frame_is_followed() -> None:
 
 
 @pytest.mark.parametrize("frame", [
-    Frame(0x200, command(1).data[:6] + b"\x00\x00"), Frame(0x200, b"\x01"), Frame(0x200, b""), Frame(0x7FF, b"12345678"),
-], ids=["wrong checksum", "short", "empty", "unknown id"])  # fmt: skip
+    Frame(0x200, command(1).data[:7] + bytes([command(1).data[7] ^ 0x10])), Frame(0x200, command(1).data, True), Frame(0x200, b"\x01"), Frame(0x200, b""), Frame(0x7FF, b"12345678"),
+], ids=["damaged", "extended id", "short", "empty", "unknown id"])  # fmt: skip
 def test_a_damaged_frame_is_not_followed(frame: Frame) -> None:
     assert ecus().step(Motion(0.0, speed_mps=5.0), [frame])[0].throttle == 0.0
 
@@ -96,3 +121,50 @@ def test_whatever_is_on_the_bus_the_ecus_go_on(frames: list[Frame]) -> None:
     pedals, out, _ = ecus().step(Motion(0.0, speed_mps=3.0), frames)
     assert 0.0 <= pedals.throttle <= 1.0 and 0.0 <= pedals.brake <= 1.0 and -1.0 <= pedals.steer <= 1.0
     assert len(out) >= 3
+
+
+def test_a_refused_command_shows_on_the_bus() -> None:
+    car = ecus()
+    frames = car.step(Motion(0.0), [command(1)])[1]
+    assert decoded(frames)["Motion"]["CommandRefused"] == 0
+    frames = car.step(Motion(0.02), [Frame(0x200, bytes(8))])[1]
+    assert decoded(frames)["Motion"]["CommandRefused"] == 1
+    assert decoded(car.step(Motion(0.5), [command(2)])[1])["Motion"]["CommandRefused"] == 0
+
+
+def test_lost_frames_are_borne_and_a_jump_is_followed_one_frame_later() -> None:
+    car = ecus()
+    for counter, followed in ((1, 1), (3, 3), (7, 7), (13, 7), (14, 14), (0, 0)):
+        car.step(Motion(0.0, speed_mps=5.0), [command(counter, acceleration=counter * 0.1)])
+        assert car._command["Acceleration"] == pytest.approx(followed * 0.1), (counter, followed)
+
+
+def test_a_simulated_driver_is_seen_for_half_a_second() -> None:
+    car = ecus()
+    foot = protected("SimulatedDriver", {"Steers": 0, "Brakes": 1, "Accelerates": 0})
+    assert decoded(car.step(Motion(1.0), [foot])[1])["Motion"]["DriverBrakes"] == 1
+    assert decoded(car.step(Motion(1.4), [])[1])["Motion"]["DriverBrakes"] == 1
+    assert decoded(car.step(Motion(1.6), [])[1])["Motion"]["DriverBrakes"] == 0
+
+
+def test_windows_and_trunk_move_and_power_follows() -> None:
+    car = ecus()
+    car.step(Motion(0.0), [body(WINDOWS, 50.0)])
+    for tick in range(1, 106):
+        frames = car.step(Motion(tick * 0.02), [])[1]
+    assert decoded(frames)["BodyStatus"]["WindowsOpen"] == 50
+    car.step(Motion(3.0), [protected("BodyRequest", {"Verb": TRUNK_OPEN, "Value": 0.0}, counter=2)])
+    assert car.doors_open == 0 and not car.step(Motion(3.1), [])[2]
+    assert car.doors_open == 16
+    car.step(Motion(3.2), [protected("BodyRequest", {"Verb": ACCESSORY, "Value": 0.0}, counter=3)])
+    assert decoded(car.step(Motion(3.3), [])[1])["Motion"]["ActuatorsReady"] == 0
+
+
+def test_charging_ends_at_its_limit() -> None:
+    car = ecus()
+    car.battery_ratio = 0.798
+    car.step(Motion(0.0, x_m=10.0), [body(CHARGE, 1.0)])
+    car.step(Motion(0.02, x_m=10.0), [protected("BodyRequest", {"Verb": CHARGE_LIMIT, "Value": 80.0}, counter=2)])
+    for tick in range(2, 200):
+        car.step(Motion(float(tick), x_m=10.0), [])
+    assert car.battery_ratio == pytest.approx(0.8, abs=0.005) and not car.charging

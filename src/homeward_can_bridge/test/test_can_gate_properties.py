@@ -1,0 +1,60 @@
+"""No sequence of commands, vehicles and clocks makes the gate emit anything outside its limits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from homeward_can_bridge.command_gate import LONGEST_PERIOD_S, Command, CommandGate, Limits, State
+from homeward_can_bridge.stop_plan import StopPlan
+from homeward_can_bridge.vehicle import Gear, Indicators, Power, Vehicle
+
+LIMITS = Limits(
+    command_timeout_s=0.1, vehicle_timeout_s=0.1, acceleration_max_mps2=3.0, deceleration_max_mps2=8.0,
+    jerk_max_mps3=10.0, braking_jerk_max_mps3=40.0, steering_max_rad=0.6, steering_rate_max_radps=0.6,
+    lateral_acceleration_max_mps2=4.0, lateral_jerk_max_mps3=10.0, stop_deceleration_mps2=3.0, wheelbase_m=2.9,
+)  # fmt: skip
+READY = Vehicle(power=Power.READY, gear=Gear.DRIVE, actuators_ready=True)
+anything = st.one_of(st.floats(), st.floats(-10.0, 10.0))
+rising = st.lists(st.floats(0.1, 5.0), min_size=1, max_size=6)
+good_plans = st.builds(
+    lambda steps, bend: StopPlan(
+        tuple(sum(steps[:index]) for index in range(len(steps) + 1)), (bend,) * (len(steps) + 1),
+        tuple(float(len(steps) - index) for index in range(len(steps) + 1)),
+    ), rising, st.floats(-0.3, 0.3),
+)  # fmt: skip
+plans = st.one_of(good_plans, st.builds(StopPlan, *[st.lists(anything, max_size=3).map(tuple)] * 3))
+wild = st.builds(Command, st.integers(0, 2**32 - 1), anything, anything, st.integers(0, 4), st.integers(0, 4), plans)
+sane = st.builds(Command, st.just(0), st.floats(-8.0, 3.0), st.floats(-0.6, 0.6), st.sampled_from([1, 3]), st.integers(0, 3), good_plans)
+vehicles = st.builds(
+    replace, st.just(READY), speed_mps=st.floats(-5.0, 50.0) | st.floats(), driver_brakes=st.sampled_from([False] * 9 + [True]),
+    driver_steers=st.sampled_from([False] * 9 + [True]), driver_accelerates=st.booleans(), odometer_m=st.floats(0.0, 1e6) | st.floats(),
+    actuators_ready=st.sampled_from([True] * 9 + [False]), steering_rad=st.floats(-0.7, 0.7) | st.floats(),
+)  # fmt: skip
+pauses = st.one_of(st.floats(0.0, 0.2), st.floats(-1.0, 10.0))
+moments = st.tuples(pauses, wild | sane, vehicles | st.none(), st.floats(0.0, 0.2) | st.floats(), st.booleans())
+
+
+@given(st.lists(moments, max_size=40))
+def test_no_story_gets_past_the_limits(story: list[tuple[float, Command, Vehicle | None, float, bool]]) -> None:
+    gate, now_s, last = CommandGate(LIMITS), 1000.0, None
+    for number, (pause_s, command, vehicle, age_s, wish) in enumerate(story):
+        now_s += pause_s
+        gate.offer(replace(command, sequence=command.sequence or number + 1), now_s)
+        engaged = wish and gate.state is not State.ENGAGED and not gate.engage(vehicle, age_s, now_s)
+        was = gate.state
+        act = gate.step(now_s, vehicle, age_s)
+        assert math.isfinite(act.acceleration_mps2) and math.isfinite(act.steering_rad)
+        assert -8.0 <= act.acceleration_mps2 <= 3.0 and abs(act.steering_rad) <= 0.6
+        assert act.enabled is (gate.state is not State.MANUAL)
+        assert gate.state is not State.STOPPING or (act.indicators == Indicators.HAZARD and act.acceleration_mps2 <= max(last[0] if last else 0.0, 0.0))
+        if was is State.MANUAL:
+            assert gate.state is State.MANUAL, "only a wish engages"
+        if last is not None and act.enabled and not engaged:
+            period_s = min(max(pause_s, 0.0), LONGEST_PERIOD_S)
+            assert -40.0 * period_s - 1e-9 <= act.acceleration_mps2 - last[0] <= 10.0 * period_s + 1e-9
+            assert abs(act.steering_rad - last[1]) <= 0.6 * period_s + 1e-9
+        last = (act.acceleration_mps2, act.steering_rad) if act.enabled else None
