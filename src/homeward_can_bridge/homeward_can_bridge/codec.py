@@ -1,51 +1,117 @@
-"""Frames to signals and back by a DBC file, through cantools. Pure: text and bytes in, values out."""
+"""Frames to signals and back by a DBC: each message compiled to straight-line Python on its first use. Pure.
+
+Values are physical (raw * scale + offset) and what cantools' `decode(data, decode_choices=False)` gives, to the last bit:
+whole numbers stay integers. Ways to differ from it, by intent: a frame of the wrong length, long ones too, is a CodecError; a
+signal beyond the frame's end is left out; a selector picks by its raw value; encoding never wraps, never takes NaN.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import cantools
+import numpy as np
+from numpy.typing import NDArray
+
+from homeward_can_bridge import dbc
+from homeward_can_bridge.codec_batch import BatchDecoder, compile_batch_decoder
+from homeward_can_bridge.codec_decode import Decoder, compile_decoder
+from homeward_can_bridge.codec_encode import Encoder, compile_encoder, raw_of
+from homeward_can_bridge.dbc_text import CodecError, Remark
+
+__all__ = ["Codec", "CodecError", "Signals"]
 
 Signals = dict[str, float]
+Entry = tuple[str, Decoder]
 
 
-class CodecError(ValueError):
-    """A DBC that can't be read, a frame that doesn't fit it, a value that doesn't fit the frame."""
+class _Entries(dict[int, Entry | None]):
+    """Id -> name and decoder, compiled when an id is first met. Unknown ids are not kept: there are 2^29 of them."""
+
+    def __init__(self, messages: dict[int, dbc.Message]) -> None:
+        self._messages = messages
+
+    def __missing__(self, can_id: int) -> Entry | None:
+        message = self._messages.get(can_id)
+        if message is None:
+            return None
+        self[can_id] = entry = (message.name, compile_decoder(message))
+        return entry
 
 
 class Codec:
     """One DBC. Frames of ids that it doesn't know are nobody's fault: decode() gives None for them."""
 
-    def __init__(self, dbc_text: str) -> None:
-        try:
-            database: Any = cantools.database.load_string(dbc_text, database_format="dbc")
-        except Exception as error:  # cantools raises whatever its parser does
-            raise CodecError(f"the DBC can't be read: {error}") from error
-        self._by_id = {(message.frame_id, message.is_extended_frame): message for message in database.messages}
-        self._by_name = {message.name: message for message in database.messages}
+    def __init__(self, dbc_text: str, file_name: str = "the DBC") -> None:
+        """Raises CodecError, with file name and line, for a DBC that can't be read."""
+        database = dbc.load(dbc_text, file_name)
+        self.remarks: tuple[Remark, ...] = database.remarks
+        self._messages = {message.name: message for message in database.messages}
+        self._standard = _Entries({one.can_id: one for one in database.messages if not one.extended})
+        self._extended = _Entries({one.can_id: one for one in database.messages if one.extended})
+        self._encoders: dict[str, tuple[int, Encoder]] = {}
+        self._decoders: dict[str, Decoder] = {}
+        self._batch_decoders: dict[str, BatchDecoder] = {}
 
     @property
     def names(self) -> list[str]:
-        return list(self._by_name)
+        return list(self._messages)
 
-    def decode(self, can_id: int, data: bytes, extended: bool = False) -> tuple[str, Signals] | None:
-        """The message's name and its signals in the DBC's units. Raises CodecError on a wrong length."""
-        message = self._by_id.get((can_id, extended))
-        if message is None:
-            return None
-        if len(data) != message.length:
-            raise CodecError(f"{message.name} has {len(data)} bytes, wants {message.length}")
-        try:
-            return message.name, message.decode(data, decode_choices=False)
-        except Exception as error:
-            raise CodecError(f"{message.name} can't be decoded: {error}") from error
+    @property
+    def messages(self) -> tuple[dbc.Message, ...]:
+        return tuple(self._messages.values())
 
-    def encode(self, name: str, signals: Signals) -> tuple[int, bytes]:
-        """The id and bytes of a message. Raises CodecError on an unknown name or signal, or a value out of range."""
-        message = self._by_name.get(name)
+    def message(self, name: str) -> dbc.Message:
+        """Raises CodecError for an unknown name."""
+        message = self._messages.get(name)
         if message is None:
             raise CodecError(f"the DBC has no message '{name}'")
-        try:
-            return message.frame_id, bytes(message.encode(signals, strict=True))
-        except Exception as error:
-            raise CodecError(f"{name} can't be encoded from {signals}: {error}") from error
+        return message
+
+    def decode(self, can_id: int, data: bytes, extended: bool = False) -> tuple[str, Signals] | None:
+        """The message's name and its signals in the DBC's units; None for an unknown id. Raises CodecError on a wrong length."""
+        entry = self._extended[can_id] if extended else self._standard[can_id]
+        if entry is None:
+            return None
+        return entry[0], entry[1](data)
+
+    def decoder(self, name: str) -> Decoder:
+        """The compiled function of one message, bytes -> signals, for who knows the id already."""
+        made = self._decoders.get(name)
+        if made is None:
+            made = self._decoders[name] = compile_decoder(self.message(name))
+        return made
+
+    def decode_batch(self, name: str, data: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        """Frames of one message as rows [n, length] -> {signal: values [n]}; see codec_batch. Raises CodecError."""
+        made = self._batch_decoders.get(name)
+        if made is None:
+            made = self._batch_decoders[name] = compile_batch_decoder(self.message(name))
+        return made(data)
+
+    def encode(self, name: str, signals: Mapping[str, Any]) -> tuple[int, bytes]:
+        """The id and bytes of a message. Raises CodecError on an unknown name or signal, a missing one, a value out of range."""
+        can_id, encode = self._encoders.get(name) or self._encoder(name)
+        return can_id, encode(signals)
+
+    def _encoder(self, name: str) -> tuple[int, Encoder]:
+        message = self.message(name)
+        made = self._encoders[name] = (message.can_id, compile_encoder(message))
+        return made
+
+    def encoder(self, name: str) -> Encoder:
+        """The compiled function of one message, signals -> bytes."""
+        return self._encoder(name)[1]
+
+    def label(self, name: str, signal_name: str, value: float) -> str | None:
+        """What the value table calls a decoded value; None when it has no name for it."""
+        signal = self.message(name).signal(signal_name)
+        return signal.choices.get(int(raw_of(signal, value))) if signal.choices and value == value else None
+
+    def number(self, name: str, signal_name: str, label: str) -> float:
+        """The physical value that has this label. Raises CodecError."""
+        signal = self.message(name).signal(signal_name)
+        for raw, text in signal.choices.items():
+            if text == label:
+                return raw * signal.scale + signal.offset
+        raise CodecError(f"{name}.{signal_name} has no value called {label!r}")
