@@ -14,7 +14,7 @@ from enum import IntEnum
 from homeward_can_bridge.stop_plan import STANDSTILL_MPS, StopPlan
 from homeward_can_bridge.vehicle import Gear, Indicators, Power, Vehicle
 
-SEQUENCE_RANGE = 1 << 32
+SEQUENCE_RANGE, SEQUENCE_HALF = 1 << 32, 1 << 31
 LONGEST_PERIOD_S = 0.1  # a step after a longer pause gains no more than this from the rate limits
 SLOW_MPS, QUICK_MPS = 5.0, 20.0  # ISO 15622: between them what passes lengthwise falls
 QUICK_SHARE = 0.5
@@ -145,16 +145,23 @@ class CommandGate:
     back makes commands stale.
     """
 
+    _received_s: float  # of the last command
+    # from here on: known once engaged
+    _stepped_s: float
+    _acceleration_mps2: float
+    _steering_rad: float
+    _gear: int
+    _gone_m: float
+    _speed_mps: float
+    # from here on: known once stopping
+    _plan: StopPlan
+    _plan_begin_m: float
+
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.state = State.MANUAL
         self.reason = "started"
         self.last_command: Command | None = None  # the newest valid one
-        self._received_s = 0.0
-        self._stepped_s = 0.0
-        self._acceleration_mps2, self._steering_rad, self._gear = 0.0, 0.0, int(Gear.PARK)
-        self._plan, self._plan_begin_m = StopPlan(), 0.0
-        self._gone_m = self._speed_mps = 0.0
 
     @property
     def text(self) -> str:
@@ -190,7 +197,7 @@ class CommandGate:
         """
         if self.last_command is None or (self.state is not State.ENGAGED and not self._is_fresh(now_s)):
             return True
-        return 0 < (sequence - self.last_command.sequence) % SEQUENCE_RANGE < SEQUENCE_RANGE // 2
+        return 0 < (sequence - self.last_command.sequence) % SEQUENCE_RANGE < SEQUENCE_HALF
 
     def _is_fresh(self, now_s: float) -> bool:
         return self.last_command is not None and 0.0 <= now_s - self._received_s <= self.limits.command_timeout_s
@@ -211,7 +218,8 @@ class CommandGate:
             return NOT_NOW["still_stopping"]
         largest_rad = self.limits.steering_max_rad
         self._steering_rad = clamp(vehicle.steering_rad, -largest_rad, largest_rad)
-        self._acceleration_mps2, self._gear = 0.0, vehicle.gear
+        self._acceleration_mps2, self._gear, self._stepped_s = 0.0, vehicle.gear, now_s
+        self._gone_m, self._speed_mps = vehicle.odometer_m, vehicle.speed_mps
         self._enter(State.ENGAGED, "engaged")
         return ""
 
@@ -243,29 +251,19 @@ class CommandGate:
 
     def step(self, now_s: float, vehicle: Vehicle | None, vehicle_age_s: float) -> Actuation:
         """The actuation of this moment. `vehicle_age_s` is of the oldest data that driving rests on."""
+        if self.state is State.MANUAL:
+            return MANUAL_ACTUATION
         period_s = clamp(now_s - self._stepped_s, 0.0, LONGEST_PERIOD_S)
         self._stepped_s = now_s
         heard = vehicle if vehicle is not None and self._is_heard(vehicle, vehicle_age_s) else None
         self._reckon(heard, period_s)
-        if self.state is not State.MANUAL:
-            self._watch(heard, vehicle_age_s, now_s)
-        if self.state is State.MANUAL:
+        if heard is not None and (heard.driver_brakes or heard.driver_steers):
+            self.disengage("driver_brake" if heard.driver_brakes else "driver_steering")
             return MANUAL_ACTUATION
-        if self.state is State.ENGAGED:
-            assert heard is not None and self.last_command is not None
-            return self._follow(self.last_command, heard, period_s)
-        return self._stop(period_s)
-
-    def _watch(self, heard: Vehicle | None, vehicle_age_s: float, now_s: float) -> None:
-        """The transitions that nobody asks for."""
-        if heard is not None and heard.driver_brakes:
-            self.disengage("driver_brake")
-        elif heard is not None and heard.driver_steers:
-            self.disengage("driver_steering")
-        elif self.state is State.ENGAGED:
-            hindrance = self._hindrance(heard, vehicle_age_s, now_s)
-            if hindrance:
-                self._begin_stop(hindrance)
+        hindrance = self._hindrance(heard, vehicle_age_s, now_s)
+        if self.state is State.ENGAGED and hindrance:
+            self._begin_stop(hindrance)
+        return self._follow(heard, period_s) if self.state is State.ENGAGED else self._stop(period_s)
 
     def _begin_stop(self, reason: str) -> None:
         """Freeze the plan of the last valid command: what comes later changes nothing until the driver acts."""
@@ -282,7 +280,10 @@ class CommandGate:
         self._speed_mps = math.copysign(slowed_mps, self._speed_mps)
         self._gone_m += slowed_mps * period_s
 
-    def _follow(self, command: Command, vehicle: Vehicle, period_s: float) -> Actuation:
+    def _follow(self, vehicle: Vehicle | None, period_s: float) -> Actuation:
+        command = self.last_command
+        assert vehicle is not None
+        assert command is not None
         wanted_mps2 = command.acceleration_mps2
         if vehicle.driver_accelerates:  # the driver's foot overrides lengthwise only: never brake against it
             wanted_mps2 = max(wanted_mps2, 0.0)

@@ -25,7 +25,7 @@ from homeward_can_bridge.stop_plan import StopPlan
 from homeward_can_bridge.vehicle import Gear, Indicators, Power, Vehicle
 
 LIMITS = Limits(
-    command_timeout_s=0.1, vehicle_timeout_s=0.12, acceleration_max_mps2=3.0, deceleration_max_mps2=8.0,
+    command_timeout_s=0.125, vehicle_timeout_s=0.12, acceleration_max_mps2=3.0, deceleration_max_mps2=8.0,
     jerk_max_mps3=10.0, braking_jerk_max_mps3=40.0, steering_max_rad=0.6, steering_rate_max_radps=0.5,
     lateral_acceleration_max_mps2=4.0, lateral_jerk_max_mps3=10.0, stop_deceleration_mps2=2.5, wheelbase_m=2.9,
 )  # fmt: skip
@@ -129,9 +129,9 @@ def test_engaging_is_refused_with_the_reason(vehicle: Vehicle | None, age_s: flo
 def test_engaging_without_fresh_commands_is_refused() -> None:
     assert CommandGate(LIMITS).engage(READY, 0.0, NOW_S) == NOT_NOW["command_stale"]
     gate = gate_with(Command(1, 0.0, 0.0))
-    assert gate.engage(READY, 0.0, NOW_S + 0.101) == NOT_NOW["command_stale"]
+    assert gate.engage(READY, 0.0, NOW_S + 0.126) == NOT_NOW["command_stale"]
     assert gate.engage(READY, 0.0, NOW_S - 0.001) == NOT_NOW["command_stale"], "a clock that jumped back"
-    assert gate.engage(READY, 0.12, NOW_S + 0.0999) == ""
+    assert gate.engage(READY, 0.12, NOW_S + 0.125) == ""
     assert (gate.state, gate.reason, gate.text) == (State.ENGAGED, "engaged", TEXTS["engaged"])
 
 
@@ -164,8 +164,8 @@ def test_a_command_that_makes_no_sense_is_refused_and_the_last_good_one_grows_st
     gate = engaged_gate()
     assert gate.offer(command, NOW_S + 0.05) == WRONG[key]
     assert gate.last_command == Command(1, 1.0, 0.0)
-    assert gate.step(NOW_S + 0.1, READY, 0.0).enabled and gate.state is State.ENGAGED
-    gate.step(NOW_S + 0.101, MOVING, 0.0)
+    assert gate.step(NOW_S + 0.125, READY, 0.0).enabled and gate.state is State.ENGAGED
+    gate.step(NOW_S + 0.126, MOVING, 0.0)
     assert gate.state is State.STOPPING and gate.reason == "command_stale"
 
 
@@ -193,8 +193,8 @@ def test_the_sequence_may_wrap() -> None:
 
 def test_a_restarted_controller_is_heard_again_after_silence_unless_the_old_one_drives() -> None:
     gate = gate_with(Command(5000, 0.0, 0.0))
-    assert gate.offer(Command(1, 0.0, 0.0), NOW_S + 0.1) == WRONG["sequence"]
-    assert gate.offer(Command(1, 0.0, 0.0), NOW_S + 0.101) == ""
+    assert gate.offer(Command(1, 0.0, 0.0), NOW_S + 0.125) == WRONG["sequence"]
+    assert gate.offer(Command(1, 0.0, 0.0), NOW_S + 0.126) == ""
     gate = engaged_gate(command=Command(5000, 0.0, 0.0))
     assert gate.offer(Command(1, 0.0, 0.0), NOW_S + 0.2) == WRONG["sequence"]
     gate.step(NOW_S + 0.2, READY, 0.0)
@@ -371,6 +371,20 @@ def test_reckoning_goes_on_from_the_last_word_of_the_wheels() -> None:
     assert 4.0 < first * DT_S * 10.0 < 5.2
 
 
+def test_reckoning_ends_at_standstill_and_holds_it() -> None:
+    gate = stopping_gate(Command(1, 0.0, 0.0, stop_plan=StopPlan((0.0, 20.0, 100.0), (0.0, 0.0, 0.0), (10.0, 0.0, 0.0))))
+    for tick in range(1, 600):
+        act = gate.step(NOW_S + tick * DT_S, None, math.inf)
+    assert act.acceleration_mps2 == pytest.approx(-2.5)
+
+
+def test_reckoning_begins_with_what_the_wheels_said_on_engaging() -> None:
+    gate = engaged_gate(replace(MOVING, odometer_m=7.0), Command(1, 0.0, 0.0, stop_plan=PLAN))
+    for tick in range(1, 60):  # not a word since: 10 m/s for half a second, and then slower
+        act = gate.step(NOW_S + tick * DT_S, None, math.inf)
+    assert act.steering_rad == pytest.approx(math.atan(0.02 * 2.9), abs=0.004) and act.acceleration_mps2 < -1.5
+
+
 def test_reckoning_backwards_comes_to_rest_too() -> None:
     back = replace(READY, speed_mps=-4.0, gear=Gear.REVERSE)
     plan = StopPlan((0.0, 5.0), (0.01, 0.01), (4.0, 0.0))
@@ -399,11 +413,11 @@ def test_on_the_plan_both_ends_belong_to_it(gone_m: float, wanted_mps2: float) -
 def test_the_plan_is_frozen_when_stopping_begins_and_measured_from_there() -> None:
     gate = engaged_gate(replace(MOVING, odometer_m=50.0), Command(1, 0.0, 0.0, stop_plan=PLAN))
     gate.step(NOW_S + 0.1, replace(MOVING, odometer_m=60.0), 0.0)
-    gate.step(NOW_S + 0.12, replace(MOVING, odometer_m=60.2), 0.0)
+    gate.step(NOW_S + 0.126, replace(MOVING, odometer_m=60.2), 0.0)
     assert gate.state is State.STOPPING
     assert gate.offer(Command(2, 2.0, 0.3, stop_plan=StopPlan()), NOW_S + 0.13) == ""
     for tick in range(1, 100):  # 10.2 m beyond the beginning: the plan's curvature, wherever later commands point
-        act = gate.step(NOW_S + 0.12 + tick * DT_S, replace(MOVING, speed_mps=6.0, odometer_m=70.2), 0.0)
+        act = gate.step(NOW_S + 0.126 + tick * DT_S, replace(MOVING, speed_mps=6.0, odometer_m=70.2), 0.0)
     assert act.steering_rad == pytest.approx(math.atan(0.02 * 2.9)) and act.acceleration_mps2 == pytest.approx(-36.0 / 2 / 9.8, abs=0.05)
 
 
