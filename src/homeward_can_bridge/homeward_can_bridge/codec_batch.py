@@ -2,11 +2,15 @@
 
 The result is what decoding frame by frame gives, as arrays: int64 (uint64 or Python integers where those don't fit) for whole
 numbers, float64 for others. Signals that a selector leaves out of some frames are masked arrays (numpy.ma), masked there.
+
+All signals that lie in the same eight bytes are taken out together, as the rows of one array: numpy's cost is a call's, much
+more than a number's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,147 +21,222 @@ from homeward_can_bridge.codec_layout import Node, tree
 from homeward_can_bridge.dbc import Message, Signal
 from homeward_can_bridge.dbc_text import CodecError
 
-BatchDecoder = Callable[[NDArray[np.uint8]], dict[str, NDArray[Any]]]
+Arrays = dict[str, NDArray[Any]]
+BatchDecoder = Callable[[NDArray[np.uint8]], Arrays]
 FLOAT_TYPES = {16: np.float16, 32: np.float32, 64: np.float64}
 INT64_MAX = (1 << 63) - 1
+WINDOW = 8  # bytes
 
 
 def compile_batch_decoder(message: Message) -> BatchDecoder:
     """Frames [n, length] uint8 -> {signal: [n]}. Raises CodecError on a wrong shape or a selector's unknown value."""
     root = tree(message)
-    readers = {signal.name: _Reader(signal, message.length) for signal in message.signals}
+    message = replace(message, signals=tuple(_reachable(root)))
+    windows, others = _windows(message)
 
-    def decode(data: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-        if data.ndim != 2 or data.shape[1] != message.length or data.dtype != np.uint8:
-            if data.ndim == 2 and data.dtype == np.uint8:
-                raise wrong_length(message, bytes(data.shape[1]))
-            raise CodecError(f"{message.name}: frames are rows of uint8, not {data.dtype} of shape {data.shape}")
-        windows = _Windows(data)
-        values = {signal.name: readers[signal.name].physical(windows) for signal in root.signals}
-        _branches(message, root, windows, readers, None, values)
+    def decode(data: NDArray[np.uint8]) -> Arrays:
+        _check_shape(message, data)
+        values: Arrays = {}
+        raws: Arrays = {}
+        if not len(data):
+            return {signal.name: np.empty(0) for signal in message.signals}
+        for window in windows:
+            window.read(data, values, raws)
+        for signal in others:
+            raws[signal.name] = _python_integers(signal, data)
+            values[signal.name] = _exactly_scaled(signal, raws[signal.name])
+        if root.branches:
+            _mask(message, root, raws, None, values)
         return values
 
     return decode
 
 
-class _Windows:
-    """Frames as numbers of eight bytes from any byte on, each made once."""
-
-    def __init__(self, data: NDArray[np.uint8]) -> None:
-        self.data = data
-        self._made: dict[tuple[int, bool], NDArray[np.int64]] = {}
-
-    def at(self, first: int, little_endian: bool) -> NDArray[np.int64]:
-        key = (first, little_endian)
-        if key not in self._made:
-            part = self.data[:, first : first + 8]
-            if part.shape[1] < 8:  # short frames: zeros behind
-                padded = np.zeros((len(part), 8), np.uint8)
-                padded[:, : part.shape[1]] = part
-                part = padded
-            numbers = np.ascontiguousarray(part).view("<i8" if little_endian else ">i8").reshape(len(part))
-            self._made[key] = numbers if little_endian else numbers.astype(np.int64)
-        return self._made[key]
+def _reachable(node: Node) -> list[Signal]:
+    """Every signal that some frame has. A file may name one under a selector that is not marked as one."""
+    found = {signal.name: signal for signal in node.signals}
+    for branches in node.branches.values():
+        for child in {id(child): child for child in branches.values()}.values():
+            found |= {signal.name: signal for signal in _reachable(child)}
+    return list(found.values())
 
 
-class _Reader:
-    """One signal's way out of the windows."""
-
-    def __init__(self, signal: Signal, length: int) -> None:
-        self.signal = signal
-        self.scale, self.offset = exact_scaling(signal)
-        self.first = min(signal.first_byte, max(length - 8, 0))
-        bit = signal.start if signal.little_endian else signal.network_start
-        self.bit = bit - 8 * self.first  # from the window's first bit of that byte order
-        self.fits = self.bit + signal.length <= 64
-        self.wide = self._needs_python_integers()
-
-    def _needs_python_integers(self) -> bool:
-        if self.signal.is_float:
-            return not self.fits
-        ends = self.signal.raw_range
-        if isinstance(self.scale, int):  # whole numbers all the way, or whole until a fractional offset
-            reach = max(abs(raw * self.scale) + abs(self.offset) for raw in ends)
-            return not self.fits or (reach > INT64_MAX and (self.scale != 1 or self.offset != 0))
-        return not self.fits
-
-    def raw(self, windows: _Windows) -> NDArray[Any]:
-        signal, length = self.signal, self.signal.length
-        if not self.fits:
-            return self._python_integers(windows.data)
-        number = windows.at(self.first, signal.little_endian)
-        below = self.bit if signal.little_endian else 64 - self.bit - length
-        above = 64 - below - length
-        if signal.is_float:
-            shifted: NDArray[Any] = (number >> below).astype(f"u{length // 8}").view(FLOAT_TYPES[length])
-            return shifted.astype(np.float64)
-        if signal.signed:
-            return (number << above if above else number) >> (64 - length)
-        if length == 64:
-            return number.view(np.uint64)
-        return (number >> below if below else number) & ((1 << length) - 1)
-
-    def _python_integers(self, data: NDArray[np.uint8]) -> NDArray[Any]:
-        signal, length = self.signal, data.shape[1]
-        order, mask = ("little" if signal.little_endian else "big"), (1 << signal.length) - 1
-        shift = signal.start if signal.little_endian else 8 * length - signal.network_start - signal.length
-        half = 1 << (signal.length - 1) if signal.signed else 0
-        values = [((int.from_bytes(row.tobytes(), order) >> shift & mask) ^ half) - half for row in data]  # type: ignore[arg-type]
-        if signal.is_float:
-            packed = b"".join(value.to_bytes(signal.length // 8, "little") for value in values)
-            return np.frombuffer(packed, FLOAT_TYPES[signal.length]).astype(np.float64)
-        made = np.empty(len(values), object)
-        made[:] = values
-        return made
-
-    def physical(self, windows: _Windows) -> NDArray[Any]:
-        raw = self.raw(windows)
-        if self.wide and raw.dtype != object and not self.signal.is_float:
-            raw = raw.astype(object)
-        if self.scale != 1:
-            raw = raw * self.scale
-        if self.offset != 0:
-            raw = raw + self.offset
-        return self._narrowed(raw)
-
-    def _narrowed(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Python numbers back to int64, uint64 or float64 where the signal's whole range fits."""
-        if values.dtype != object:
-            return values
-        if not (isinstance(self.scale, int) and isinstance(self.offset, int)):
-            return values.astype(np.float64)
-        ends = [raw * self.scale + self.offset for raw in self.signal.raw_range]
-        if min(ends) >= -INT64_MAX - 1 and max(ends) <= INT64_MAX:
-            return values.astype(np.int64)
-        return values.astype(np.uint64) if min(ends) >= 0 and max(ends) < 1 << 64 else values
+def _check_shape(message: Message, data: NDArray[np.uint8]) -> None:
+    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2:
+        raise CodecError(f"{message.name}: a batch is an array of uint8, a row a frame")
+    if data.shape[1] != message.length:
+        raise wrong_length(message, bytes(data.shape[1]))
 
 
-def _branches(
-    message: Message, node: Node, windows: _Windows, readers: dict[str, _Reader], within: NDArray[np.bool_] | None,
-    values: dict[str, NDArray[Any]],
-) -> None:  # fmt: skip
-    """Fill in what the selectors of this node add, for the rows in `within` (None: all)."""
-    for name, branches in node.branches.items():
-        chosen = readers[name].raw(windows)
-        known = np.isin(chosen, np.array(list(branches), chosen.dtype))
-        if not np.all(known if within is None else known | ~within):
-            row = int(np.argmin(known if within is None else known | ~within))
-            raise CodecError(f"{message.name}, frame {row}: nothing is known of {name} {chosen[row]}")
-        children: dict[int, tuple[Node, list[int]]] = {}
-        for value, child in branches.items():
-            children.setdefault(id(child), (child, []))[1].append(value)
-        for child, selecting in children.values():
-            rows = np.isin(chosen, np.array(selecting, chosen.dtype))
-            rows = rows if within is None else rows & within
-            _add(child, rows, windows, readers, values)
-            _branches(message, child, windows, readers, rows, values)
+def _windows(message: Message) -> tuple[list[_Window], list[Signal]]:
+    """As few windows as hold the signals; and those that fit none, or whose values leave int64."""
+    made: list[_Window] = []
+    others: list[Signal] = []
+    for signal in sorted(message.signals, key=lambda one: (one.little_endian, one.first_byte)):
+        first = min(signal.first_byte, max(message.length - WINDOW, 0))
+        if _leaves_int64(signal) or signal.last_byte >= first + WINDOW:
+            others.append(signal)
+            continue
+        last = made[-1] if made else None
+        if last is None or last.little_endian != signal.little_endian or signal.last_byte >= last.first + WINDOW:
+            made.append(_Window(first, signal.little_endian))
+        made[-1].signals.append(signal)
+    for window in made:
+        window.arrange()
+    return made, others
 
 
-def _add(
-    child: Node, rows: NDArray[np.bool_], windows: _Windows, readers: dict[str, _Reader], values: dict[str, NDArray[Any]]
-) -> None:
-    for signal in child.signals:
-        if signal.name not in values:
-            values[signal.name] = np.ma.MaskedArray(readers[signal.name].physical(windows), mask=~rows)
+def _leaves_int64(signal: Signal) -> bool:
+    scale, offset = exact_scaling(signal)
+    if signal.is_float or (scale == 1 and offset == 0) or not isinstance(scale, int):
+        return False
+    return max(abs(raw * scale) + abs(offset) for raw in signal.raw_range) > INT64_MAX
+
+
+class _Window:
+    """Eight bytes of each frame as one number, and the signals in them, as rows: signed ones first, scaled ones last of each."""
+
+    def __init__(self, first: int, little_endian: bool) -> None:
+        self.first, self.little_endian = first, little_endian
+        self.signals: list[Signal] = []
+
+    def arrange(self) -> None:
+        self.floats = [one for one in self.signals if one.is_float]
+        self.groups = [
+            _Group([one for one in self.signals if not one.is_float and one.signed == signed], self) for signed in (True, False)
+        ]
+        self.groups = [group for group in self.groups if group.signals]
+
+    def places(self, signal: Signal) -> tuple[int, int]:
+        """Bits above the signal and below it, in the window's number."""
+        start = (signal.start if signal.little_endian else signal.network_start) - 8 * self.first
+        below = start if signal.little_endian else 8 * WINDOW - start - signal.length
+        return 8 * WINDOW - below - signal.length, below
+
+    def numbers(self, data: NDArray[np.uint8]) -> NDArray[np.uint64]:
+        """The window of each frame, read where it lies; what a short frame's reaches over of the next is shifted out later."""
+        count, length = data.shape
+        flat = np.ascontiguousarray(data).reshape(-1)
+        if length < WINDOW:
+            flat = np.concatenate((flat, np.zeros(WINDOW, np.uint8)))
+        order = "<u8" if self.little_endian else ">u8"
+        lying: NDArray[np.uint64] = np.ndarray((count,), order, flat, self.first, (length,))
+        return lying.astype(np.uint64)
+
+    def read(self, data: NDArray[np.uint8], values: Arrays, raws: Arrays) -> None:
+        numbers = self.numbers(data)
+        for group in self.groups:
+            group.read(numbers, values, raws)
+        for signal in self.floats:
+            _, below = self.places(signal)
+            whole = (numbers >> np.uint64(below)).astype(f"u{signal.length // 8}")
+            raws[signal.name] = whole.view(FLOAT_TYPES[signal.length]).astype(np.float64)
+            values[signal.name] = _exactly_scaled(signal, raws[signal.name])
+
+
+class _Group:
+    """Integers of one window, all signed or none: two shifts for all, then the scales of those that have one."""
+
+    def __init__(self, signals: list[Signal], window: _Window) -> None:
+        scaled = [one for one in signals if exact_scaling(one) != (1, 0)]
+        self.plain = len(signals) - len(scaled)
+        self.signals = [one for one in signals if one not in scaled] + scaled
+        self.type = np.int64 if signals and signals[0].signed else np.uint64
+        places = [window.places(one) for one in self.signals]
+        self.above = np.array([above for above, _ in places], self.type).reshape(-1, 1)
+        self.down = np.array([above + below for above, below in places], self.type).reshape(-1, 1)
+        scales = [exact_scaling(one) for one in scaled]
+        self.fractional = all(isinstance(scale, float) for scale, _ in scales)  # then one product does for all
+        self.scales = np.array([float(scale) for scale, _ in scales]).reshape(-1, 1)
+        self.offsets = np.array([float(offset) for _, offset in scales]).reshape(-1, 1)
+        self.has_offsets = bool(np.any(self.offsets != 0))
+
+    def read(self, numbers: NDArray[np.uint64], values: Arrays, raws: Arrays) -> None:
+        raw = numbers.view(self.type) << self.above
+        np.right_shift(raw, self.down, out=raw)
+        whole = raw.view(np.int64)
+        for row, signal in enumerate(self.signals):
+            raws[signal.name] = raw[row] if signal.length == 64 else whole[row]
+            if row < self.plain:
+                values[signal.name] = raws[signal.name]
+        if self.fractional and len(self.scales):
+            self._scale_together(raw[self.plain :], values)
         else:
-            values[signal.name].mask &= ~rows  # type: ignore[attr-defined]
+            for signal in self.signals[self.plain :]:
+                values[signal.name] = _exactly_scaled(signal, raws[signal.name])
+
+    def _scale_together(self, raw: NDArray[Any], values: Arrays) -> None:
+        scaled = raw * self.scales
+        if self.has_offsets:
+            scaled += self.offsets
+        for row, signal in enumerate(self.signals[self.plain :]):
+            values[signal.name] = scaled[row]
+
+
+def _exactly_scaled(signal: Signal, raw: NDArray[Any]) -> NDArray[Any]:
+    """raw * scale + offset as Python would: whole numbers stay whole."""
+    scale, offset = exact_scaling(signal)
+    values = raw if scale == 1 else raw * scale
+    values = values if offset == 0 else values + offset
+    if values.dtype != object:
+        return values
+    if not (isinstance(scale, int) and isinstance(offset, int)):
+        return values.astype(np.float64)
+    ends = [one * scale + offset for one in signal.raw_range]
+    if min(ends) >= -INT64_MAX - 1 and max(ends) <= INT64_MAX:
+        return values.astype(np.int64)
+    return values.astype(np.uint64) if min(ends) >= 0 and max(ends) < 1 << 64 else values
+
+
+def _python_integers(signal: Signal, data: NDArray[np.uint8]) -> NDArray[Any]:
+    """Row by row, for signals over nine bytes or beyond int64; floats come as float64."""
+    mask, half = (1 << signal.length) - 1, (1 << (signal.length - 1) if signal.signed and not signal.is_float else 0)
+    shift = signal.start if signal.little_endian else 8 * data.shape[1] - signal.network_start - signal.length
+    wholes = (int.from_bytes(row.tobytes(), "little" if signal.little_endian else "big") for row in data)
+    raws = [((whole >> shift & mask) ^ half) - half for whole in wholes]
+    if signal.is_float:
+        packed = b"".join(raw.to_bytes(signal.length // 8, "little") for raw in raws)
+        return np.frombuffer(packed, FLOAT_TYPES[signal.length]).astype(np.float64)
+    made = np.empty(len(raws), object)
+    made[:] = raws
+    return made
+
+
+def _mask(message: Message, node: Node, raws: Arrays, within: NDArray[np.bool_] | None, values: Arrays) -> None:
+    """Mask what the selectors of this node leave out, for the rows in `within` (None: all)."""
+    for name, branches in node.branches.items():
+        chosen = raws[name]
+        inside = chosen if within is None else chosen[within]
+        present = set(inside.tolist())
+        if not present <= branches.keys():
+            value = min(present - branches.keys())
+            row = int(np.flatnonzero((chosen == value) & (True if within is None else within))[0])
+            raise CodecError(f"{message.name}, frame {row}: nothing is known of {name} {value}")
+        rows_of: dict[int, NDArray[np.bool_]] = {}
+        children = {id(child): child for child in branches.values()}
+        for value in present:
+            same = chosen == value
+            key = id(branches[value])
+            rows_of[key] = rows_of[key] | same if key in rows_of else same
+        nothing = np.zeros(len(chosen), np.bool_)
+        rows = {key: rows_of.get(key, nothing) if within is None else rows_of.get(key, nothing) & within for key in children}
+        _mask_signals(children, rows, values)
+        for key, child in children.items():
+            if child.branches:
+                _mask(message, child, raws, rows[key], values)
+
+
+def _mask_signals(children: dict[int, Node], rows: dict[int, NDArray[np.bool_]], values: Arrays) -> None:
+    """A signal is there in the rows of every child that has it."""
+    shown: dict[str, list[int]] = {}
+    for key, child in children.items():
+        for signal in child.signals:
+            shown.setdefault(signal.name, []).append(key)
+    masks: dict[tuple[int, ...], NDArray[np.bool_]] = {}
+    for name, keys in shown.items():
+        together = tuple(keys)
+        if together not in masks:
+            masks[together] = ~np.logical_or.reduce([rows[key] for key in keys])
+        masked = values[name].view(np.ma.MaskedArray)
+        masked.mask = masks[together]
+        values[name] = masked
