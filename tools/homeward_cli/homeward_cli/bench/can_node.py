@@ -34,13 +34,25 @@ DESCRIPTION = "Two CAN buses of 4000 frames/s each into the running bridge: lost
 SECONDS, WARM_UP_S, DOMAIN = 30.0, 1.0, 71
 READY_S, END_S = 20.0, 5.0
 SECOND_BUS = "udp:1"
+DISTURBED_MS, RUNS_MAX = 40.0, 3  # a sender that wakes up this late tells of the machine, not of the node
+DATAGRAM_BYTES = 832  # what one takes in the kernel's buffer
 ENDS = [sys.executable, "-m", "homeward_cli.bench.can_node_ends"]
 CAN_GROUPS = f"{74:02X}{239:02X}"  # 239.74.*.*, as /proc/net/udp writes addresses
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
-def run(say: Callable[[str], None], seconds: float = SECONDS) -> dict[str, object]:
-    """Half a minute of both buses. Raises RuntimeError when an end doesn't come up."""
+def run(say: Callable[[str], None], seconds: float = SECONDS) -> dict[str, Any]:
+    """Half a minute of both buses; the least disturbed of at most three runs, on a machine where even the senders are held
+    up. Raises RuntimeError when an end doesn't come up."""
+    runs: list[dict[str, Any]] = []
+    while not runs or (runs[-1]["sender_late_ms"] > DISTURBED_MS and len(runs) < RUNS_MAX):
+        if runs:
+            say("the machine was busy with something else; once more")
+        runs.append(_once(say, seconds))
+    return min(runs, key=lambda one: one["sender_late_ms"]) | {"runs": len(runs)}
+
+
+def _once(say: Callable[[str], None], seconds: float) -> dict[str, Any]:
     os.environ["ROS_DOMAIN_ID"] = str(DOMAIN)
     environment = workspace_environment()
     two = "extra_bus_urls" in {field.name for field in fields(BridgeParams)}
@@ -54,10 +66,10 @@ def run(say: Callable[[str], None], seconds: float = SECONDS) -> dict[str, objec
         share = _cpu_share(node.pid, WARM_UP_S, seconds - 2 * WARM_UP_S)
         car, other = (_answer(sender) for sender in senders)
         heard = _answer(watcher)
-        _let_drain(node)
-        lost = sum(drops + queued for drops, queued in _sockets(node.pid))
+        left_bytes = _left_waiting(node)
+        lost = sum(drops for drops, _ in _sockets(node.pid)) + left_bytes // DATAGRAM_BYTES
     ages_ms = frame_ages_ms(car["wheels_ns"], heard["shown"])
-    figures: dict[str, object] = {
+    figures: dict[str, Any] = {
         "frames_sent": car["sent"] + other["sent"], "frames_lost": lost,
         "frame_to_state_p50_ms": _percentile(ages_ms, 0.5), "frame_to_state_p99_ms": _percentile(ages_ms, 0.99),
         "cpu_core_share": round(share, 3), "states": len(heard["shown"]), "buses": 2 if two else 1,
@@ -181,8 +193,10 @@ def _await_sockets(node: subprocess.Popen[bytes], count: int) -> None:
     raise RuntimeError("the can_bridge node did not open its buses; its error is above")
 
 
-def _let_drain(node: subprocess.Popen[bytes]) -> None:
-    """The senders are done: a few periods, and nothing may be left waiting."""
-    end_s = time.monotonic() + 1.0
-    while time.monotonic() < end_s and any(waiting for _, waiting in _sockets(node.pid)):
-        time.sleep(0.02)
+def _left_waiting(node: subprocess.Popen[bytes]) -> int:
+    """The senders are done: the bytes that still wait for the node after some periods (its own frames come and go)."""
+    least, end_s = sys.maxsize, time.monotonic() + 1.0
+    while least and time.monotonic() < end_s:
+        least = min(least, sum(waiting for _, waiting in _sockets(node.pid)))
+        time.sleep(0.003)
+    return least
