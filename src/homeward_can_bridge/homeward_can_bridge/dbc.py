@@ -11,10 +11,11 @@ from typing import Any
 
 from cantools.database.can.formats import dbc as parser
 
-from homeward_can_bridge.dbc_text import ERROR, EXTENDED_FLAG, WARNING, Bent, CodecError, Remark, bend
+from homeward_can_bridge.dbc_text import ERROR, EXTENDED_FLAG, WARNING, Bent, CodecError, DbcError, Remark, bend
 
 Number = int | float
 FLOAT_BITS = (16, 32, 64)
+OVERLAP = WARNING  # such files are read: the signals are seldom meant to be used together
 
 logging.getLogger("cantools").addHandler(logging.NullHandler())
 
@@ -39,6 +40,7 @@ class Signal:
     maximum: Number | None = None
     unit: str = ""
     choices: Mapping[int, str] = field(default_factory=dict)
+    role: str = ""  # in multiplexing, as the file has it: M, m3, m3M
     is_selector: bool = False
     selector: str | None = None
     selector_values: tuple[int, ...] = ()
@@ -102,7 +104,7 @@ class Database:
 
 
 def load(text: str, file_name: str = "the DBC") -> Database:
-    """Read a DBC. Raises CodecError with the file's name and the line of what can't be read."""
+    """Read a DBC. Raises DbcError (a CodecError) with the file's name and the line of what can't be read."""
     bent = bend(text, file_name)
     try:
         found = parser.load_string(bent.text, strict=False).messages
@@ -111,15 +113,18 @@ def load(text: str, file_name: str = "the DBC") -> Database:
     remarks = list(bent.remarks)
     messages = tuple(_message(one, bent, remarks, file_name) for one in found)
     _note_duplicates(messages, remarks)
+    for message in messages:
+        for first, second in overlaps(message):
+            remarks.append(Remark(second.line, OVERLAP, f"{second.name} overlaps {first.name} in {message.name}"))
     return Database(messages, tuple(sorted(remarks, key=lambda remark: remark.line)))
 
 
-def _syntax_error(error: Exception, file_name: str) -> CodecError:
+def _syntax_error(error: Exception, file_name: str) -> DbcError:
     text = str(error)
     place = re.search(r"Invalid syntax at line (\d+), column (\d+): \"(.*)\"", text, re.DOTALL)
     if place is None:
-        return CodecError(f"{file_name}: it can't be read as a DBC: {text[:300]}")
-    return CodecError(f"{file_name}, line {place[1]}, column {place[2]}: not as a DBC has it: {place[3][:200]}")
+        return DbcError(file_name, 0, f"it can't be read as a DBC: {text[:300]}")
+    return DbcError(file_name, int(place[1]), f"column {place[2]}: not as a DBC has it: {place[3][:200]}")
 
 
 def _message(found: Any, bent: Bent, remarks: list[Remark], file_name: str) -> Message:
@@ -138,8 +143,6 @@ def _message(found: Any, bent: Bent, remarks: list[Remark], file_name: str) -> M
     outside = tuple(signal for signal in known.values() if signal.last_byte >= found.length)
     message = Message(name, found.frame_id, found.is_extended_frame, found.length, inside, outside, line)
     remarks += [Remark(one.line, ERROR, f"{one.name} is beyond the {found.length} bytes of {name}: left out") for one in outside]
-    for first, second in overlaps(message):
-        remarks.append(Remark(second.line, WARNING, f"{second.name} overlaps {first.name} in {name}"))
     return message
 
 
@@ -148,13 +151,14 @@ def _signal(found: Any, bent: Bent, key: int, file_name: str) -> Signal:
     line = bent.signal_lines.get((key, name), 0)
     conversion = found.conversion
     if not (math.isfinite(conversion.scale) and math.isfinite(conversion.offset)):
-        raise CodecError(f"{file_name}, line {line}: the scale or offset of {name} is not finite")
+        raise DbcError(file_name, line, f"the scale or offset of {name} is not finite")
     if conversion.is_float and found.length not in FLOAT_BITS:
-        raise CodecError(f"{file_name}, line {line}: {name} is a float of {found.length} bits; floats have 16, 32 or 64")
+        raise DbcError(file_name, line, f"{name} is a float of {found.length} bits; floats have 16, 32 or 64")
     return Signal(
         name, found.start, found.length, found.byte_order == "little_endian", found.is_signed, conversion.is_float,
         conversion.scale, conversion.offset, found.minimum, found.maximum, found.unit or "",
-        {int(value): str(text) for value, text in (conversion.choices or {}).items()}, found.is_multiplexer,
+        {int(value): str(text) for value, text in (conversion.choices or {}).items()},
+        bent.roles.get((key, name), ""), found.is_multiplexer,
         Bent.original(found.multiplexer_signal) if found.multiplexer_signal else None,
         tuple(sorted(found.multiplexer_ids or ())), line,
     )  # fmt: skip

@@ -44,6 +44,14 @@ class CodecError(ValueError):
     """A DBC that can't be read, a frame that doesn't fit it, a value that doesn't fit the frame."""
 
 
+class DbcError(CodecError):
+    """A DBC that can't be read, and where: `line` counts from 1, 0 where it isn't known."""
+
+    def __init__(self, file_name: str, line: int, text: str) -> None:
+        super().__init__(f"{file_name}, line {line}: {text}" if line else f"{file_name}: {text}")
+        self.line, self.text = line, text
+
+
 @dataclass(frozen=True)
 class Remark:
     """What is odd at a line of a DBC: an error (it can't be meant), a warning (it may not be meant) or a note."""
@@ -61,6 +69,7 @@ class Bent:
     remarks: tuple[Remark, ...]
     message_lines: dict[tuple[int, str], int]  # (id as the parser sees it, name) -> line
     signal_lines: dict[tuple[int, str], int]  # (id as the parser sees it, signal) -> line of its first definition
+    roles: dict[tuple[int, str], str]  # (id, signal) -> what stands for multiplexing: M, m3, m3M
 
     @staticmethod
     def original(name: str) -> str:
@@ -69,7 +78,7 @@ class Bent:
 
 
 def bend(text: str, file_name: str) -> Bent:
-    """The text made fit for the parser. Raises CodecError, with file name and line, for what can't be."""
+    """The text made fit for the parser. Raises DbcError for what can't be."""
     return _Bending(text, file_name).done()
 
 
@@ -80,6 +89,7 @@ class _Bending:
         self.remarks: list[Remark] = []
         self.message_lines: dict[tuple[int, str], int] = {}
         self.signal_lines: dict[tuple[int, str], int] = {}
+        self.roles: dict[tuple[int, str], str] = {}
         self.flagged: set[int] = set()
 
     def done(self) -> Bent:
@@ -90,7 +100,7 @@ class _Bending:
         self.text = VALUE_TYPE.sub(lambda match: self._known_only(match, "a value type"), self.text)
         for match in SELECTOR_RANGES.finditer(self.text):
             self._check_ranges(match)
-        return Bent(self.text, tuple(self.remarks), self.message_lines, self.signal_lines)
+        return Bent(self.text, tuple(self.remarks), self.message_lines, self.signal_lines, self.roles)
 
     def _line(self, position: int) -> int:
         return self.text.count("\n", 0, position) + 1
@@ -98,8 +108,8 @@ class _Bending:
     def _remark(self, line: int, severity: str, text: str) -> None:
         self.remarks.append(Remark(line, severity, text))
 
-    def _refuse(self, line: int, text: str) -> CodecError:
-        return CodecError(f"{self.file_name}, line {line}: {text}")
+    def _refuse(self, line: int, text: str) -> DbcError:
+        return DbcError(self.file_name, line, text)
 
     def _comment(self, match: re.Match[str]) -> str:
         if not match[0].endswith(";"):
@@ -148,6 +158,8 @@ class _Bending:
         if len(start) > 5 or len(length) > 5 or int(start) >= FRAME_BITS_MAX or not 0 < int(length) <= FRAME_BITS_MAX:
             raise self._refuse(number, f"{name} can't be in a frame: it starts at bit {start[:12]}, has {length[:12]} bits")
         self.signal_lines.setdefault((owner, name), number)
+        if role:
+            self.roles.setdefault((owner, name), role.strip())
         return f"{before}{_fit_name(name)}{role or ''}{line[match.end(3 if role else 2) :]}"
 
     def _reference(self, match: re.Match[str]) -> str:
