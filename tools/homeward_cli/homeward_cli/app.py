@@ -140,7 +140,7 @@ def sim(context: typer.Context) -> None:
 
 @app.command(context_settings=PASS_ON | {"help_option_names": []})
 def can(context: typer.Context) -> None:
-    """What is on a CAN bus: monitor, decode, record, replay, send (through the gate), lint. ./homeward can --help"""
+    """What is on a CAN bus: monitor, decode, record, replay, send (through the gate), lint, obd, uds. ./homeward can --help"""
     environment = dict(os.environ)
     sources = [str(ROOT / "src" / name) for name in ("homeward_runtime", "homeward_can_bridge")]  # no ROS, nothing to build
     environment["PYTHONPATH"] = os.pathsep.join([*sources, environment.get("PYTHONPATH", "")])

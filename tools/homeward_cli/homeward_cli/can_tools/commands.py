@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -202,6 +204,61 @@ def lint(file: Annotated[Path, typer.Argument(metavar="FILE.dbc")]) -> None:
         print(f"{file}:{remark.line}: {remark.severity}: {remark.text}")
     print(f"{len(remarks)} remark{'' if len(remarks) == 1 else 's'}")
     raise typer.Exit(1 if any(remark.severity == "error" for remark in remarks) else 0)
+
+
+Ecu = Annotated[int, typer.Option("--ecu", min=0, max=7, help="Which: requests go to 0x7E0 and its number.")]
+Clear = Annotated[bool, typer.Option("--clear", help="Clear the trouble codes first; the car must stand.")]
+
+
+@app.command()
+def obd(bus: BusUrl = "udp:", ecu: Ecu = 0, clear: Clear = False, as_json: AsJson = False) -> None:
+    """Ask a car by OBD-II (SAE J1979): VIN, supported PIDs and their values, trouble codes.
+
+    \b
+    ./homeward can obd
+    ./homeward can obd --bus socketcan:can0 --clear
+    """
+    from homeward_cli.can_tools import diagnosis
+
+    found = _asked(bus, ecu, diagnosis.obd, clear)
+    if as_json:
+        print(json.dumps(found))
+        return
+    print(f"VIN            {found['vin'] or '(none told)'}")
+    print(f"trouble codes  {', '.join(found['trouble_codes']) or 'none'}")
+    for name, entry in found["values"].items():
+        print(f"{name:34} {entry['value']:g} {entry['unit']}".rstrip())
+
+
+@app.command()
+def uds(bus: BusUrl = "udp:", ecu: Ecu = 0, clear: Clear = False, as_json: AsJson = False) -> None:
+    """Ask an ECU by UDS (ISO 14229-1): VIN, and trouble codes with their status.
+
+    \b
+    ./homeward can uds
+    ./homeward can uds --bus socketcan:can0 --ecu 2
+    """
+    from homeward_cli.can_tools import diagnosis
+
+    found = _asked(bus, ecu, diagnosis.uds, clear)
+    if as_json:
+        print(json.dumps(found))
+        return
+    print(f"VIN            {found['vin']}")
+    for code in found["trouble_codes"]:
+        print(f"{code['code']}-{code['failure_type']:02X}  {'active' if code['active'] else 'stored'}")
+    if not found["trouble_codes"]:
+        print("trouble codes  none")
+
+
+def _asked(url: str, ecu: int, ask: Callable[[Any, bool], dict[str, Any]], clear: bool) -> dict[str, Any]:
+    from homeward_cli.can_tools.diagnosis import FIRST_ANSWER_ID, EcuConnection
+
+    wire = open_bus(url, ids=[FIRST_ANSWER_ID + ecu])
+    try:
+        return ask(EcuConnection(wire, ecu), clear)
+    finally:
+        wire.close()
 
 
 def main() -> None:
