@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from enum import IntEnum
 
-from homeward_can_bridge.stop_plan import STANDSTILL_MPS, StopPlan
+from homeward_can_bridge.stop_plan import LARGEST, STANDSTILL_MPS, StopPlan
 from homeward_can_bridge.vehicle import Gear, Indicators, Power, Vehicle
 
 SEQUENCE_RANGE, SEQUENCE_HALF = 1 << 32, 1 << 31
@@ -216,12 +216,17 @@ class CommandGate:
             return NOT_NOW["driver_holds"]
         if self.state is State.STOPPING and abs(vehicle.speed_mps) > STANDSTILL_MPS:
             return NOT_NOW["still_stopping"]
+        if self.state is State.MANUAL:
+            self._take_over(vehicle, now_s)
+        self._enter(State.ENGAGED, "engaged")
+        return ""
+
+    def _take_over(self, vehicle: Vehicle, now_s: float) -> None:
+        """Begin where the driver left the car."""
         largest_rad = self.limits.steering_max_rad
         self._steering_rad = clamp(vehicle.steering_rad, -largest_rad, largest_rad)
         self._acceleration_mps2, self._gear, self._stepped_s = 0.0, vehicle.gear, now_s
         self._gone_m, self._speed_mps = vehicle.odometer_m, vehicle.speed_mps
-        self._enter(State.ENGAGED, "engaged")
-        return ""
 
     def _hindrance(self, vehicle: Vehicle | None, vehicle_age_s: float, now_s: float) -> str:
         """What forbids to drive now, as a key of TEXTS; empty when nothing does."""
@@ -236,9 +241,9 @@ class CommandGate:
         return "" if self._is_fresh(now_s) else "command_stale"
 
     def _is_heard(self, vehicle: Vehicle, vehicle_age_s: float) -> bool:
-        """Whether the vehicle's data is of now, and numbers."""
+        """Whether the vehicle's data is of now, and numbers that can be reckoned with."""
         numbers = (vehicle.speed_mps, vehicle.steering_rad, vehicle.odometer_m)
-        return vehicle_age_s <= self.limits.vehicle_timeout_s and all(map(math.isfinite, numbers))
+        return vehicle_age_s <= self.limits.vehicle_timeout_s and all(abs(number) <= LARGEST for number in numbers)
 
     def disengage(self, reason: str = "driver_request") -> None:
         """The driver takes over, whatever was."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 POINTS = 16
 STANDSTILL_MPS = 0.05
+LARGEST = 1e9  # no length or speed exceeds it, and its square is a number; nothing that is not finite is below it
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,13 @@ class StopPlan:
             return "the stop plan's arrays differ in length"
         if len(self.distance_m) > POINTS:
             return f"the stop plan has {len(self.distance_m)} points, at most {POINTS} are taken"
-        if not all(math.isfinite(value) for column in columns for value in column):
-            return "the stop plan holds a number that is not finite"
+        if not all(abs(value) <= LARGEST for column in columns for value in column):
+            return "the stop plan holds a number that is not finite or beyond reason"
         if self.empty:
             return ""
-        if self.distance_m[0] != 0.0 or any(b <= a for a, b in zip(self.distance_m, self.distance_m[1:], strict=False)):
+        if self.distance_m[0] != 0.0 or any(b <= a for a, b in pairwise(self.distance_m)):
             return "the stop plan's distances don't rise from 0"
-        if any(b > a for a, b in zip(self.speed_mps, self.speed_mps[1:], strict=False)) or self.speed_mps[-1] != 0.0:
+        if any(b > a for a, b in pairwise(self.speed_mps)) or self.speed_mps[-1] != 0.0:
             return "the stop plan's speeds don't fall to 0"
         return ""
 
@@ -46,18 +48,16 @@ class StopPlan:
     def deceleration_at(self, distance_m: float, speed_mps: float, hardest_mps2: float) -> float:
         """[m/s^2, positive] that brings the car from this speed to the next slower point's in the way left to it."""
         needed = 0.0
-        for point_m, point_mps in zip(self.distance_m, self.speed_mps, strict=True):
-            if point_mps < speed_mps:
-                room_m = max(point_m - distance_m, 0.1)
-                needed = max(needed, (speed_mps**2 - point_mps**2) / (2 * room_m))
+        for index, point_mps in enumerate(self.speed_mps):
+            room_m = max(self.distance_m[index] - distance_m, 0.1)
+            needed = max(needed, (speed_mps**2 - point_mps**2) / (2 * room_m))
         return min(needed, hardest_mps2)
 
 
 def interpolated(x: float, xs: Sequence[float], ys: Sequence[float]) -> float:
     """Piecewise linear; the ends' values outside. `xs` rises and is not empty."""
-    if x <= xs[0]:
-        return ys[0]
-    for x0, x1, y0, y1 in zip(xs, xs[1:], ys, ys[1:], strict=False):
-        if x <= x1:
-            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-    return ys[-1]
+    after = bisect_right(xs, x)
+    if after == 0 or after == len(xs):
+        return ys[0] if after == 0 else ys[-1]
+    before = after - 1
+    return ys[before] + (ys[after] - ys[before]) * (x - xs[before]) / (xs[after] - xs[before])

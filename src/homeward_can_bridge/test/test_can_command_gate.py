@@ -114,7 +114,7 @@ def test_nothing_passes_before_engaging() -> None:
     [
         (None, 0.0, "vehicle_silent"), (READY, 0.121, "vehicle_silent"), (READY, math.nan, "vehicle_silent"),
         (replace(READY, speed_mps=math.nan), 0.0, "vehicle_silent"), (replace(READY, steering_rad=math.inf), 0.0, "vehicle_silent"),
-        (replace(READY, odometer_m=math.nan), 0.0, "vehicle_silent"),
+        (replace(READY, odometer_m=math.nan), 0.0, "vehicle_silent"), (replace(READY, odometer_m=-1.1e9), 0.0, "vehicle_silent"),
         (replace(READY, power=Power.ACCESSORY), 0.0, "power_lost"), (replace(READY, power=Power.OFF), 0.0, "power_lost"),
         (replace(READY, doors_open=1), 0.0, "door_open"), (replace(READY, actuators_ready=False), 0.0, "actuators_unready"),
         (replace(READY, driver_brakes=True), 0.0, "driver_holds"), (replace(READY, driver_steers=True), 0.0, "driver_holds"),
@@ -325,6 +325,10 @@ def test_a_car_that_falls_silent_under_the_drivers_foot_still_stops() -> None:
     assert gate.state is State.STOPPING and gate.reason == "vehicle_silent"
 
 
+def test_an_odometer_at_its_largest_still_counts() -> None:
+    assert engaged_gate(replace(READY, odometer_m=1e9, speed_mps=-1e9)).state is State.ENGAGED
+
+
 def test_the_first_reason_to_stop_stays() -> None:
     gate = stopping_gate()
     gate.step(NOW_S + DT_S, replace(MOVING, doors_open=1), 0.0)
@@ -437,6 +441,15 @@ def test_from_stopping_the_car_drives_again_only_at_standstill_and_on_a_new_wish
     assert gate.engage(replace(READY, speed_mps=0.051), 0.0, NOW_S) == NOT_NOW["still_stopping"]
     assert gate.engage(replace(READY, speed_mps=-0.051), 0.0, NOW_S) == NOT_NOW["still_stopping"]
     assert gate.engage(replace(READY, speed_mps=0.05), 0.0, NOW_S) == "" and gate.state is State.ENGAGED
+
+
+def test_driving_on_after_a_stop_lets_the_brake_go_gently() -> None:
+    gate = stopping_gate()
+    held = [gate.step(NOW_S + tick * DT_S, replace(READY, steering_rad=0.2), 0.0) for tick in range(1, 50)][-1]
+    now_s = NOW_S + 50 * DT_S
+    assert gate.offer(Command(2, 1.0, 0.0), now_s) == "" and gate.engage(replace(READY, steering_rad=0.2), 0.0, now_s) == ""
+    first = gate.step(now_s, replace(READY, steering_rad=0.2), 0.0)
+    assert first.acceleration_mps2 == pytest.approx(held.acceleration_mps2 + 0.2) and first.steering_rad == held.steering_rad == 0.0
 
 
 def test_a_driver_may_engage_the_rolling_car() -> None:

@@ -3,7 +3,7 @@
     code = counter (8 bytes) ‖ expiry in ms since 1970 (8 bytes) ‖ HMAC-SHA256(secret, domain ‖ verb ‖ counter ‖ expiry)
 
 Numbers are big-endian. Two services read the secret: the one that vouches and the command gate. A code serves once
-(its counter must rise), for one verb, and for LIFETIME_MS; none that was made before the gate started is taken, so that a
+(its counter must rise, from 1 on), for one verb, and for LIFETIME_MS; none that was made before the gate started is taken, so that a
 gate which has forgotten the counter takes no old one.
 """
 
@@ -36,7 +36,7 @@ class CodeCheck:
     def __init__(self, secret: bytes, start_ms: int) -> None:
         self._secret = secret
         self._start_ms = start_ms
-        self._counter = -1
+        self._counter = 0
 
     def complaint(self, verb: int, code: bytes, now_ms: int) -> str:
         """Why this code does not open; empty when it does, and then never again. A refusal uses nothing up."""
