@@ -71,5 +71,12 @@ def _starts(root: Element) -> Iterator[str]:
     for road in root.findall("road"):
         for path in ("planView/geometry", "lanes/laneOffset", "elevationProfile/elevation"):
             first = road.find(path)
-            if first is not None and first.get("s") is not None and float(first.get("s", "0")) > 1e-6:
-                yield f"the first <{first.tag}> of road {road.get('id')} begins at {first.get('s')} m instead of 0"
+            if first is not None and not _is_nought(first.get("s", "0")):
+                yield f"the first <{first.tag}> of road {road.get('id')} begins at {first.get('s')!r} m instead of 0"
+
+
+def _is_nought(text: str) -> bool:
+    try:
+        return abs(float(text)) <= 1e-6
+    except ValueError:
+        return False
