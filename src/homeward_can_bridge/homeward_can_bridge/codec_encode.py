@@ -275,11 +275,12 @@ class CheckedEncoder:
         try:
             raw = raw_of(signal, number)
         except OverflowError as error:
-            raise CodecError(f"{where}: {number:.6g} is out of range") from error
+            raise CodecError(f"{where}: {_shown(number)} is out of range") from error
         low, high = bounds(signal)
         smallest, largest = signal.raw_range
         if not in_range(signal, number, raw) or not (signal.is_float or smallest <= raw <= largest):
-            raise CodecError(f"{where}: {number:.6g} is out of range, which is {low:.6g} to {high:.6g} {signal.unit}".rstrip())
+            text = f"{where}: {_shown(number)} is out of range, which is {low:.6g} to {high:.6g} {signal.unit}"
+            raise CodecError(text.rstrip())
         return raw
 
     def _placed(self, wanted: list[Signal], signals: Mapping[str, Any]) -> bytes:
@@ -306,6 +307,11 @@ class CheckedEncoder:
         length = self.message.length
         placed = whole << (8 * length - signal.network_start - signal.length)
         return int.from_bytes(placed.to_bytes(length, "big"), "little")
+
+
+def _shown(number: Number) -> str:
+    """Short; Python's own conversions refuse integers of hundreds of digits."""
+    return f"{number:.6g}" if abs(number) < sys.float_info.max else f"a number of {int(number).bit_length()} bits"
 
 
 def _number(value: Any, where: str) -> Number:

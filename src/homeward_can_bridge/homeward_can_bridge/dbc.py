@@ -15,6 +15,7 @@ from homeward_can_bridge.dbc_text import ERROR, EXTENDED_FLAG, WARNING, Bent, Co
 
 Number = int | float
 FLOAT_BITS = (16, 32, 64)
+NO_MESSAGES = "\nBS_:\n"  # the parser wants at least one statement
 OVERLAP = WARNING  # such files are read: the signals are seldom meant to be used together
 
 logging.getLogger("cantools").addHandler(logging.NullHandler())
@@ -107,10 +108,12 @@ def load(text: str, file_name: str = "the DBC") -> Database:
     """Read a DBC. Raises DbcError (a CodecError) with the file's name and the line of what can't be read."""
     bent = bend(text, file_name)
     try:
-        found = parser.load_string(bent.text, strict=False).messages
+        found = parser.load_string(bent.text + NO_MESSAGES, strict=False).messages
     except Exception as error:  # cantools raises whatever its parser does
         raise _syntax_error(error, file_name) from error
     remarks = list(bent.remarks)
+    if not found and not remarks:
+        raise DbcError(file_name, 0, "there is no message in it")
     messages = tuple(_message(one, bent, remarks, file_name) for one in found)
     _note_duplicates(messages, remarks)
     for message in messages:

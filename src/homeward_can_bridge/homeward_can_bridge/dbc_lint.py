@@ -60,7 +60,7 @@ def _range(where: str, signal: Signal) -> Iterator[Remark]:
     ends = [raw * signal.scale + signal.offset for raw in signal.raw_range]
     if low < min(ends) - step * ROUNDING or high > max(ends) + step * ROUNDING:
         held = f"{min(ends):.10g} to {max(ends):.10g}"
-        yield Remark(signal.line, WARNING, f"{where} has a range [{low}|{high}] beyond what its {signal.length} bits hold: {held}")
+        yield Remark(signal.line, WARNING, f"{where} has a range [{low}|{high}] beyond what {signal.length} bits hold: {held}")
 
 
 def _multiplexing(message: Message) -> Iterator[Remark]:
