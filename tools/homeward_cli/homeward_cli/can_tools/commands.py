@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -36,6 +37,7 @@ Dbc = Annotated[Path | None, typer.Option("--dbc", metavar="FILE.dbc", help="Wit
 Seconds = Annotated[float | None, typer.Option("--seconds", min=0.05, help="How long; without it until Ctrl-C.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of standard output.")]
 Log = Annotated[Path, typer.Argument(metavar="LOG", help="candump's .log, Vector's .asc or .blf.")]
+FONT_FACE = re.compile(r"@font-face\s*{[^}]*}\s*")  # rich names a font on somebody's server: the viewer's own will do
 REFRESH_S, ONCE_S, PICTURE_COLUMNS = 0.2, 1.0, 150
 
 
@@ -79,8 +81,9 @@ def _take_picture(table: FrameTable, wire: Bus, title: str, path: Path) -> None:
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=PICTURE_COLUMNS, file=nowhere, force_terminal=True)
         console.print(table.rendered(time.monotonic(), title, wire.counters))
+        picture = FONT_FACE.sub("", console.export_svg(title="./homeward can monitor"))
         try:
-            console.save_svg(str(path), title="./homeward can monitor")
+            path.write_text(picture, encoding="utf-8")
         except OSError as error:
             raise ToolError(f"'{path}' can't be written: {error.strerror or error}") from error
 

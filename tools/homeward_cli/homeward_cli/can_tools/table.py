@@ -16,6 +16,7 @@ BRIGHT_S = 1.0  # how long a changed bit stays marked
 RATE_WINDOW_S = 2.0
 LATE_PERIODS = 5.0  # a frame older than this many of its periods is marked
 ROWS_MAX = 500  # ids beyond it are counted, not shown: random ids must not fill the memory
+PROTECTION = ("CRC", "Counter", "Checksum")  # change in every frame and say nothing of the car: seen in the data alone
 CHANGED = "bold black on yellow"
 
 
@@ -97,6 +98,8 @@ class FrameTable:
             return Text(reading.complaint, style="red")
         text = Text()
         for signal, phrase in self.dictionary.phrases(reading):
+            if signal in PROTECTION:
+                continue
             text.append(f"{signal} ", style="dim").append(f"{phrase}  ")
         return text
 
