@@ -174,7 +174,7 @@ def _sockets(pid: int) -> list[tuple[int, int]]:
 
 
 def _await_sockets(node: subprocess.Popen[bytes], count: int) -> None:
-    """Until the node has opened its buses and reads them: a frame put there is taken. Raises RuntimeError."""
+    """Until the node has opened its buses and reads them: frames put there are taken (one of its own may always wait). Raises RuntimeError."""
     end_s = time.monotonic() + READY_S
     bus = open_bus("udp:")
     poked = False
@@ -184,9 +184,10 @@ def _await_sockets(node: subprocess.Popen[bytes], count: int) -> None:
         except FileNotFoundError:
             continue  # a file descriptor that closed meanwhile
         if len(sockets) == count and not poked:
-            bus.send(Frame(0x7FF, b""))
+            for _ in range(20):
+                bus.send(Frame(0x7FF, b""))
             poked = True
-        elif poked and not any(waiting for _, waiting in sockets):
+        elif poked and all(waiting <= DATAGRAM_BYTES for _, waiting in sockets):
             bus.close()
             return
         time.sleep(0.05)
