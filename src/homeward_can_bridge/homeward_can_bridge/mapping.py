@@ -1,90 +1,164 @@
-"""Which signal of the bus is which fact of the vehicle, as data: field, message, signal, factor and offset to SI."""
+"""Which signal of the bus is which fact of the vehicle: a vehicle's mapping.yaml, compiled once against its DBC. Pure.
+
+`applied` and `drive` are straight-line functions made from the file: no YAML is looked at while the car runs.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from typing import Any
 
-from homeward_can_bridge.codec import Codec, Signals
+from homeward_can_bridge.codec import Codec, CodecError, Signals
+from homeward_can_bridge.codec_encode import physical
+from homeward_can_bridge.mapping_check import check_mapping
+from homeward_can_bridge.mapping_files import DEMO_CAR, vehicle_texts
+from homeward_can_bridge.mapping_text import FIELDS, Car, Command, MappingError, Reading, parse
 from homeward_can_bridge.vehicle import Vehicle
 from homeward_runtime.can_protection import Protection
 
 KMH, DEG, ZERO_CELSIUS_K = 1 / 3.6, math.pi / 180, 273.15
+Applier = Callable[[Vehicle, Signals], Vehicle]
 
-
-@dataclass(frozen=True)
-class Row:
-    """value in SI = signal * factor + offset, as the field's type."""
-
-    field: str
-    message: str
-    signal: str
-    factor: float = 1.0
-    offset: float = 0.0
-    kind: type = float
-
-
-HOMEWARD = (
-    Row("acceleration_mps2", "Motion", "Acceleration"),
-    Row("yaw_rate_radps", "Motion", "YawRate", DEG),
-    Row("steering_rad", "Motion", "SteeringAngle", DEG),
-    Row("driver_steers", "Motion", "DriverSteers", kind=bool),
-    Row("driver_brakes", "Motion", "DriverBrakes", kind=bool),
-    Row("driver_accelerates", "Motion", "DriverAccelerates", kind=bool),
-    Row("actuators_ready", "Motion", "ActuatorsReady", kind=bool),
-    Row("command_refused", "Motion", "CommandRefused", kind=bool),
-    Row("odometer_m", "Drivetrain", "Odometer"),
-    Row("gear", "Drivetrain", "Gear", kind=int),
-    Row("power", "Drivetrain", "Power", kind=int),
-    Row("doors_open", "BodyStatus", "DoorsOpen", kind=int),
-    Row("locked", "BodyStatus", "Locked", kind=bool),
-    Row("indicators", "BodyStatus", "Indicators", kind=int),
-    Row("lights", "BodyStatus", "Lights", kind=int),
-    Row("brake_lights", "BodyStatus", "BrakeLights", kind=bool),
-    Row("horn", "BodyStatus", "Horn", kind=bool),
-    Row("climate_on", "BodyStatus", "ClimateOn", kind=bool),
-    Row("cabin_temperature_k", "BodyStatus", "CabinTemperature", offset=ZERO_CELSIUS_K),
-    Row("climate_target_k", "BodyStatus", "ClimateTarget", offset=ZERO_CELSIUS_K),
-    Row("windows_open_ratio", "BodyStatus", "WindowsOpen", 0.01),
-    Row("charge_limit_ratio", "BatteryStatus", "ChargeLimit", 0.01),
-    Row("battery_ratio", "BatteryStatus", "StateOfCharge", 0.01),
-    Row("range_m", "BatteryStatus", "Range", 1000.0),
-    Row("battery_power_w", "BatteryStatus", "Power", 1000.0),
-    Row("charger_plugged", "BatteryStatus", "Plugged", kind=bool),
-    Row("charging", "BatteryStatus", "Charging", kind=bool),
-)
-WHEELS = ("FrontLeft", "FrontRight", "RearLeft", "RearRight")
-NEEDED = ("WheelSpeeds", "Motion", "Drivetrain", "BodyStatus", "BatteryStatus")  # all of them before a first state
-PROTECTION = {
-    "WheelSpeeds": 0x100, "Motion": 0x101, "Drivetrain": 0x102, "BodyStatus": 0x110, "BatteryStatus": 0x111,
-    "ActuatorCommand": 0x200, "BodyRequest": 0x210,
-}  # fmt: skip
-"""AUTOSAR E2E profile 1: the data id of each message."""
-FAST = ("WheelSpeeds", "Motion", "Drivetrain")  # what driving rests on
+__all__ = ["Mapping", "MappingError"]
 
 
 class Mapping:
-    """The rows, by message. Raises CodecError's complaint early: a DBC that lacks a message is refused."""
+    """A car's signals and frames by the names that Homeward gives them."""
 
-    def __init__(self, codec: Codec) -> None:
-        missing = sorted({*NEEDED, "ActuatorCommand", "BodyRequest"} - set(codec.names))
-        if missing:
-            raise ValueError(f"the DBC lacks {', '.join(missing)}")
-        self.protection = {name: Protection(data_id) for name, data_id in PROTECTION.items()}
-        self._rows: dict[str, list[Row]] = {name: [row for row in HOMEWARD if row.message == name] for name in NEEDED}
+    def __init__(self, codec: Codec, mapping_text: str | None = None, file_name: str = "mapping.yaml") -> None:
+        """Without a text, the demo car's. Raises MappingError (a ValueError) for a file that can't be read, or that names what
+        the DBC doesn't have.
+        """
+        self.car: Car = parse(vehicle_texts(DEMO_CAR)[1] if mapping_text is None else mapping_text, file_name)
+        self._codec = codec
+        lacking = _lacking(self.car, codec)
+        if lacking:
+            raise MappingError(f"{file_name}: {'; '.join(lacking)}")
+        self.needed, self.driving = self.car.needed, self.car.driving
+        self.protection: dict[str, Protection] = self.car.protection
+        read = dict.fromkeys(one.message for one in self.car.readings)
+        self._appliers = {name: _applier(self._of(name), codec) for name in read}
+        self._body_units = {label: (factor, offset) for label, factor, offset in self.car.body.units} if self.car.body else {}
+
+    def _of(self, message: str) -> list[Reading]:
+        return [one for one in self.car.readings if one.message == message]
+
+    @property
+    def can_drive(self) -> bool:
+        """False: the car is read alone; engaging is to be refused with `why_not_drive`."""
+        return not self.why_not_drive
+
+    @property
+    def why_not_drive(self) -> list[str]:
+        """What the mapping lacks for driving, a sentence each."""
+        return check_mapping(self.car).driving
 
     def applied(self, vehicle: Vehicle, message: str, signals: Signals) -> Vehicle:
         """The vehicle with what this message says; unchanged for messages of no interest."""
-        if message == "WheelSpeeds":
-            front_left, front_right, rear_left, rear_right = (signals[name] * KMH for name in WHEELS)
-            wheels = (front_left, front_right, rear_left, rear_right)
-            return replace(vehicle, wheel_speed_mps=wheels, speed_mps=(wheels[2] + wheels[3]) / 2)
-        rows = self._rows.get(message)
-        if not rows:
-            return vehicle
-        return replace(vehicle, **{row.field: _value(row, signals) for row in rows})
+        apply = self._appliers.get(message)
+        return vehicle if apply is None else apply(vehicle, signals)
+
+    def drive(self, actuation: Any) -> tuple[str, dict[str, float]]:
+        """Message and signals that command this actuation (its fields as the command gate names them)."""
+        command = self.car.drive
+        if command is None:
+            raise MappingError(f"{self.car.name} can't be driven: the mapping has no drive command")
+        return command.message, _sent(command, {one.field: getattr(actuation, one.field) for one in command.signals})
+
+    def body(self, verb: int, value: float) -> tuple[str, dict[str, float]]:
+        """Message and signals of a body command. 0 stays 0 in any unit: it switches off."""
+        command = self.car.body
+        if command is None:
+            raise MappingError(f"{self.car.name} takes no body commands: the mapping has none")
+        carrier = next((one.signal for one in command.signals if one.field == "verb"), "")
+        label = self._codec.label(command.message, carrier, verb) if carrier else None
+        factor, offset = self._body_units.get(label or "", (1.0, 0.0))
+        return command.message, _sent(command, {"verb": verb, "value": (value - offset) / factor if value else 0.0})
 
 
-def _value(row: Row, signals: Signals) -> Any:
-    return row.kind(signals[row.signal] * row.factor + row.offset)
+def _sent(command: Command, fields: dict[str, Any]) -> dict[str, float]:
+    sent = {one.signal: (float(fields[one.field]) - one.offset) / one.factor for one in command.signals}
+    return sent | dict.fromkeys(command.zero, 0)
+
+
+def _lacking(car: Car, codec: Codec) -> list[str]:
+    """Every message and signal that is named and isn't in the DBC."""
+    wanted: list[tuple[str, tuple[str, ...]]] = [(one.message, one.signals) for one in car.readings]
+    for command in (car.drive, car.body):
+        if command is not None:
+            wanted.append((command.message, (*(one.signal for one in command.signals), *command.zero)))
+    wanted += [(name, ()) for name in (*car.needed, *car.driving, *car.protection)]
+    found: dict[str, None] = {}
+    for message, signals in wanted:
+        if message not in codec.names:
+            found[f"the DBC has no message '{message}'"] = None
+            continue
+        known = {signal.name for signal in codec.message(message).signals}
+        found |= {f"{message} has no signal '{name}'": None for name in signals if name not in known}
+    return list(found)
+
+
+def _applier(readings: list[Reading], codec: Codec) -> Applier:
+    """One function for a message. Multiplexed signals that a frame doesn't have leave their fields as they are."""
+    names = {name for one in readings for name in one.signals}
+    message = codec.message(readings[0].message)
+    optional = {one.name for one in message.signals if one.selector is not None} & names
+    scope: dict[str, Any] = {"Vehicle": Vehicle, "new": object.__new__}
+    lines = []
+    for index, one in enumerate(readings):
+        value = _expression(one, index, codec, scope)
+        guard = " and ".join(f"{name!r} in signals" for name in one.signals if name in optional)
+        if one.values:
+            guard = " and ".join(filter(None, [guard, f"signals[{one.signals[0]!r}] in table{index}"]))
+        lines.append(f"    {f'if {guard}: ' if guard else ''}fields[{one.field!r}] = {value}")
+    body = "\n".join(lines)
+    source = f"""
+def apply(vehicle, signals):
+    made = new(Vehicle)
+    fields = made.__dict__
+    fields.update(vehicle.__dict__)
+{body}
+    return made
+"""
+    exec(compile(source, f"<mapping of {message.name!r}>", "exec"), scope)  # names are literals in it, never code
+    made: Applier = scope["apply"]
+    return made
+
+
+def _expression(one: Reading, index: int, codec: Codec, scope: dict[str, Any]) -> str:
+    if one.values:
+        scope[f"table{index}"] = _value_table(one, codec)
+        return f"table{index}[signals[{one.signals[0]!r}]]"
+    factor = f" * {one.factor!r}" if one.factor != 1.0 else ""
+    offset = f" + {one.offset!r}" if one.offset else ""
+    terms = [f"signals[{name!r}]{factor}" for name in one.signals]
+    if one.join == "each":
+        return f"({', '.join(f'{term}{offset}' for term in terms)})"
+    if one.join == "bits":
+        return " | ".join(f"(signals[{name!r}] != 0) << {bit}" for bit, name in enumerate(one.signals))
+    joined = f"({' + '.join(terms)})"
+    if one.join == "mean":
+        joined += f" / {len(terms)}"
+    kind = type(FIELDS[one.field])
+    return f"{'float' if kind is float else 'bool' if kind is bool else 'int'}({joined}{offset})"
+
+
+def _value_table(one: Reading, codec: Codec) -> dict[float, int | bool]:
+    """Physical value -> the field's value; keys in the file are labels of the DBC or raw numbers."""
+    signal = codec.message(one.message).signal(one.signals[0])
+    table: dict[float, int | bool] = {}
+    for key, value in one.values:
+        try:
+            table[codec.number(one.message, signal.name, key) if isinstance(key, str) else physical(signal, key)] = value
+        except CodecError as error:
+            raise MappingError(f"line {one.line}: {error}") from error
+    return table
+
+
+def _of_the_demo_car() -> tuple[tuple[str, ...], tuple[str, ...], dict[str, int]]:
+    car = parse(vehicle_texts(DEMO_CAR)[1], f"{DEMO_CAR}/mapping.yaml")
+    return car.needed, car.driving, {message: protection.data_id for message, protection in car.protection.items()}
+
+
+NEEDED, FAST, PROTECTION = _of_the_demo_car()  # for those that know one car alone; Mapping has any car's
