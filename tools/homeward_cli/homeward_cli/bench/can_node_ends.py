@@ -32,11 +32,12 @@ class CarFrames:
 
     def __init__(self) -> None:
         from homeward_can_bridge.codec import Codec
-        from homeward_can_bridge.mapping import PROTECTION
-        from homeward_runtime.can_protection import Protection, Protector
+        from homeward_can_bridge.mapping_text import parse
+        from homeward_runtime.can_protection import Protector
 
         self._codec = Codec(read_text("homeward/homeward.dbc", "vehicles"))
-        self._protectors = {name: Protector(Protection(PROTECTION[name])) for name in CAR}
+        protection = parse(read_text("homeward/mapping.yaml", "vehicles"), "mapping.yaml").protection
+        self._protectors = {name: Protector(protection[name]) for name in CAR}
         self._plain = {name: self._codec.encode(name, self._signals(name)) for name in CAR}
         self._wheels = [self._codec.encode("WheelSpeeds", self._wheel_signals(step)) for step in range(STEPS)]
         self.sent_ns: list[int] = []  # when each WheelSpeeds frame went out
