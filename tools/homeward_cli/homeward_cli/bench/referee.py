@@ -276,7 +276,7 @@ def _watch(referee: Referee, waiting: queue.Queue[Seen], stopped: list[int], tim
             if stopped or time.monotonic() - began_s > timeout_s:
                 return
             continue
-        if referee.judge(seen):
+        if referee.judge(seen) or (stopped and waiting.empty()):
             return
         if referee.started_s is not None and referee.now_s - referee.started_s > timeout_s:
             return

@@ -3,56 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 
-from homeward_cli.bench.world_process import free_ports
-from homeward_cli.environment import ROOT
+from homeward_cli.bench.stack_process import Stack, running_simulator
 
 DESCRIPTION = "Home to Office among 20 cars, real processes in real time: arrival, offences, latency, CPU."
 TRAFFIC, PLACE, ARRIVAL_M = 20, "office", 2.0
-READY_S, TRIP_S, END_S = 90.0, 600.0, 15.0
+READY_S, TRIP_S = 90.0, 600.0
 SETTLE_S = 5.0
 
 
 def run(say: Callable[[str], None]) -> dict[str, object]:
     """One trip. Raises RuntimeError when the stack doesn't come up or won't engage."""
-    port = free_ports(4)
-    domain = 1 + port // 10 % 90
-    os.environ["ROS_DOMAIN_ID"] = str(domain)
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "stack.log"
-        arguments = [f"carla_port:={port}", f"traffic_port:={port + 2}", f"dashboard_port:={port + 3}", f"traffic:={TRAFFIC}"]
-        command = [sys.executable, "-m", "homeward_cli", "launch", str(ROOT / "launch/simulator.launch.xml"), *arguments]
-        with log.open("w") as output:
-            stack = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            return _trip(stack, port, Path(folder), say)
-        except RuntimeError as error:
-            raise RuntimeError(f"{error}\nThe stack's last words:\n{log.read_text()[-3000:]}") from error
-        finally:
-            _end(stack)
+    with running_simulator(f"traffic:={TRAFFIC}") as stack:
+        return _trip(stack, say)
 
 
-def _end(process: subprocess.Popen[Any]) -> None:
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-
-
-def _trip(stack: subprocess.Popen[Any], port: int, folder: Path, say: Callable[[str], None]) -> dict[str, object]:
+def _trip(stack: Stack, say: Callable[[str], None]) -> dict[str, object]:
     from homeward_cli.bench.trip_observer import TripObserver
 
     observer = TripObserver()
@@ -60,9 +35,9 @@ def _trip(stack: subprocess.Popen[Any], port: int, folder: Path, say: Callable[[
     observer.until_located(READY_S)
     observer.spin(SETTLE_S)
     goal = observer.place(PLACE)
-    verdict_file = folder / "verdict.json"
+    verdict_file = stack.folder / "verdict.json"
     referee = subprocess.Popen(
-        [sys.executable, "-m", "homeward_cli.bench.referee", "--port", str(port), "--role", "ego_vehicle",
+        [sys.executable, "-m", "homeward_cli.bench.referee", "--port", str(stack.port), "--role", "ego_vehicle",
          "--goal", str(goal.x_m), str(goal.y_m), "--radius", str(ARRIVAL_M), "--out", str(verdict_file)],
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
@@ -103,15 +78,13 @@ def _percentile(values: Any, share: float) -> float | None:
     return round(float(np.percentile(values, share)), 2) if len(values) else None
 
 
-def _cpu_times(stack: subprocess.Popen[Any]) -> dict[str, float]:
+def _cpu_times(stack: Stack) -> dict[str, float]:
     """CPU seconds of each process of the stack so far, by node."""
     found: dict[str, float] = {}
-    for child in psutil.Process(stack.pid).children(recursive=True):
+    for name, process in stack.nodes():
         try:
-            words, used = child.cmdline(), child.cpu_times()
+            used = process.cpu_times()
         except psutil.Error:
             continue
-        names = [word.removeprefix("__node:=") for word in words if word.startswith("__node:=")]
-        name = names[0] if names else "traffic_watch"
         found[name] = found.get(name, 0.0) + used.user + used.system
     return found

@@ -31,9 +31,13 @@ class TripObserver:
         self.timings: list[tuple[int, int]] = []  # monotonic ns: receipt of the sensor message, send of the CAN frame
         self.stops, self.noting, self.simulated_s = 0, False, 0.0
         for row in (ledger.PLANNER_STATE, ledger.PLACES, ledger.ENGAGEMENT):
-            self._subscribe(row, lambda message, name=row.name: self.latest.__setitem__(name, message))
+            self.watch(row)
         self._subscribe(ledger.COMMAND_TIMING, self._on_timing)
         self.waiting_for_position = self._subscribe(ledger.LOCALIZATION, self._on_position)
+
+    def watch(self, row: Interface) -> None:
+        """Keep the newest message of this interface in `latest`."""
+        self._subscribe(row, lambda message: self.latest.__setitem__(row.name, message))
 
     def _subscribe(self, row: Interface, callback: Callable[[Any], None]) -> Any:
         return self.node.create_subscription(message_class(row.type), row.name, callback, qos_profile(row.profile))
