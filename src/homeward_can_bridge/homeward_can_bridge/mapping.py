@@ -38,7 +38,10 @@ class Mapping:
         self.needed, self.driving = self.car.needed, self.car.driving
         self.protection: dict[str, Protection] = self.car.protection
         read = dict.fromkeys(one.message for one in self.car.readings)
-        self._appliers = {name: _applier(self._of(name), codec) for name in read}
+        try:
+            self._appliers = {name: _applier(self._of(name), codec) for name in read}
+        except MappingError as error:
+            raise MappingError(f"{file_name}, {error}") from error
         self._body_units = {label: (factor, offset) for label, factor, offset in self.car.body.units} if self.car.body else {}
 
     def _of(self, message: str) -> list[Reading]:
