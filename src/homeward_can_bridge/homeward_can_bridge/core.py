@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from homeward_can_bridge.body_gate import RULES, BodyGate, Verb
 from homeward_can_bridge.codec import Codec, CodecError
 from homeward_can_bridge.command_gate import Actuation, Command, CommandGate, Limits, State
-from homeward_can_bridge.mapping import DEG, FAST, NEEDED, ZERO_CELSIUS_K, Mapping
+from homeward_can_bridge.mapping import Mapping
 from homeward_can_bridge.vehicle import Power, Vehicle
 from homeward_runtime.can_bus import Frame
 from homeward_runtime.can_protection import Inspector, Protector, Verdict
@@ -23,7 +23,8 @@ class BridgeParams:
     """Section can_bridge of params/car.yaml."""
 
     bus_url: str = param("", "the vehicle's bus: socketcan:can0, udp: or mem:NAME")
-    dbc_file: str = param("", "the vehicle's DBC file; relative to the repository's or the installed vehicles/")
+    extra_bus_urls: str = param("", "further buses to listen to, spaces between them; commands go out on bus_url alone")
+    vehicle: str = param("", "which folder of vehicles/ says what the car's frames mean: its DBC and mapping.yaml")
     period_s: float = param("s", "between two actuator frames and states", 0.005, 0.1)
     stepped: bool = param("", "true when the clock is stepped: freshness is then of simulated time")
     command_timeout_s: float = param("s", "a drive command older than this is stale", 0.02, 0.5)
@@ -71,7 +72,7 @@ PROTECTION_FAULTS = {
 FAULT_HOLDS_S = 1.0
 POWER_SHOWN = {Verb.POWER_OFF: Power.OFF, Verb.ACCESSORY: Power.ACCESSORY, Verb.START: Power.READY}
 LIMIT_NAMES = [field.name for field in fields(Limits)]
-PERCENT = (Verb.WINDOWS, Verb.CHARGE_LIMIT)
+STANDARD_ID_MAX = 0x7FF
 TRUNK_BIT = 16
 
 
@@ -80,10 +81,13 @@ class CanBridge:
     for the codes of keys.
     """
 
-    def __init__(self, params: BridgeParams, dbc_text: str, secret: bytes = b"", start_ms: int = 0) -> None:
+    def __init__(
+        self, params: BridgeParams, dbc_text: str, mapping_text: str | None = None, secret: bytes = b"", start_ms: int = 0
+    ) -> None:
         self.params = params
-        self.codec = Codec(dbc_text)
-        self.mapping = Mapping(self.codec)
+        self.codec = Codec(dbc_text, f"{params.vehicle}.dbc")
+        self.mapping = Mapping(self.codec, mapping_text, f"{params.vehicle}/mapping.yaml")
+        self._why_not_drive = self.mapping.why_not_drive
         self.gate = CommandGate(Limits(**{name: getattr(params, name) for name in LIMIT_NAMES}))
         self.body_gate = BodyGate(secret, start_ms)
         self._vehicle = Vehicle()
@@ -97,7 +101,7 @@ class CanBridge:
     @property
     def vehicle(self) -> Vehicle | None:
         """None until every needed message was heard."""
-        return self._vehicle if len(self._heard_s) == len(NEEDED) else None
+        return self._vehicle if self._heard_s.keys() >= set(self.mapping.needed) else None
 
     def offer(self, command: Command, now_s: float) -> None:
         """A drive command from outside."""
@@ -110,6 +114,8 @@ class CanBridge:
         if not engaged:
             self.gate.disengage()
             return DONE
+        if self._why_not_drive:
+            return refused("read_only", f"This car can only be read: {self._why_not_drive[0]}")
         complaint = self.gate.engage(self.vehicle, self._age_s(now_s), now_s)
         return refused("not_ready", f"Not engaged: {complaint}.") if complaint else DONE
 
@@ -120,8 +126,10 @@ class CanBridge:
         settles_s = RULES[verb].settles_s if verb in RULES else 0.0
         request = BodyRequest(verb, value, now_s + self.params.body_timeout_s + settles_s)
         request.outcome = self.body_gate.refusal(verb, value, code, self.vehicle, now_ms)
+        if request.outcome is None and self.mapping.car.body is None:
+            request.outcome = refused("read_only", "This car takes no commands: its mapping has none.")
         if request.outcome is None:
-            self._outbox.append(self._frame("BodyRequest", {"Verb": verb, "Value": round(_on_the_wire(verb, value), 1)}))
+            self._outbox += self._protected(*self.mapping.body(verb, value), now_s)
             self._body.append(request)
         return request
 
@@ -132,7 +140,8 @@ class CanBridge:
         age_s = self._age_s(now_s)
         actuation = self.gate.step(now_s, self.vehicle, age_s)
         self._settle_body(now_s)
-        sent, self._outbox = [*self._outbox, self._actuator_frame(actuation)], []
+        drive = [] if self._why_not_drive else self._protected(*self.mapping.drive(actuation), now_s)
+        sent, self._outbox = [*self._outbox, *drive], []
         carried = self.gate.last_command if self.gate.state is State.ENGAGED else None
         return BridgeResult(sent, self.vehicle, age_s, actuation, carried, self._faults(now_s))
 
@@ -142,7 +151,7 @@ class CanBridge:
         except CodecError as error:
             self._note("can.frame_malformed", str(error), now_s)
             return
-        if decoded is not None and decoded[0] in NEEDED and self._is_whole(decoded[0], frame.data, now_s):
+        if decoded is not None and decoded[0] in self.mapping.needed and self._is_whole(decoded[0], frame.data, now_s):
             self._vehicle = self.mapping.applied(self._vehicle, *decoded)
             self._heard_s[decoded[0]] = now_s
 
@@ -162,18 +171,18 @@ class CanBridge:
 
     def _age_s(self, now_s: float) -> float:
         """Of the oldest message that driving rests on. A clock that jumped back makes all of them old."""
-        ages_s = [now_s - self._heard_s.get(name, -math.inf) for name in FAST]
+        ages_s = [now_s - self._heard_s.get(name, -math.inf) for name in self.mapping.driving or self.mapping.needed]
         return max(ages_s) if min(ages_s) >= 0.0 else math.inf
 
-    def _frame(self, name: str, signals: dict[str, float]) -> Frame:
-        can_id, data = self.codec.encode(name, {**signals, "CRC": 0, "Counter": 0})
-        return Frame(can_id, self._protectors[name].protect(data))
-
-    def _actuator_frame(self, actuation: Actuation) -> Frame:
-        return self._frame("ActuatorCommand", {
-            "Acceleration": round(actuation.acceleration_mps2, 3), "SteeringAngle": round(actuation.steering_rad / DEG, 2),
-            "Gear": actuation.gear, "Indicators": actuation.indicators, "Enabled": int(actuation.enabled),
-        })  # fmt: skip
+    def _protected(self, name: str, signals: dict[str, float], now_s: float) -> list[Frame]:
+        """The frame to send; none where a value doesn't fit it: the ECUs then brake by themselves."""
+        try:
+            can_id, data = self.codec.encode(name, signals)
+        except CodecError as error:
+            self._note("can.command_invalid", str(error), now_s)
+            return []
+        protector = self._protectors.get(name)
+        return [Frame(can_id, data if protector is None else protector.protect(data), can_id > STANDARD_ID_MAX)]
 
     def _settle_body(self, now_s: float) -> None:
         for request in self._body:
@@ -185,8 +194,9 @@ class CanBridge:
 
     def _faults(self, now_s: float) -> list[Fault]:
         found = []
-        late = [name for name in NEEDED if now_s - self._heard_s.get(name, -math.inf) > 5 * self.params.vehicle_timeout_s]
-        if len(late) == len(NEEDED):
+        needed = self.mapping.needed
+        late = [name for name in needed if now_s - self._heard_s.get(name, -math.inf) > 5 * self.params.vehicle_timeout_s]
+        if len(late) == len(needed):
             found.append(fault("can.bus_silent"))
         elif late:
             found.append(fault("can.frame_missing", ", ".join(late)))
@@ -195,13 +205,6 @@ class CanBridge:
         if self.gate.state is State.STOPPING:
             found.append(fault(f"can.{self.gate.reason}"))
         return found + [fault(code, detail) for code, (until_s, detail) in self._noted.items() if now_s < until_s]
-
-
-def _on_the_wire(verb: int, value: float) -> float:
-    """The value in the frame's unit: degrees Celsius, percent."""
-    if verb == Verb.CLIMATE and value:
-        return value - ZERO_CELSIUS_K
-    return value * 100.0 if verb in PERCENT else value
 
 
 def _is_shown(request: BodyRequest, vehicle: Vehicle) -> bool:

@@ -9,13 +9,15 @@ from typing import Any
 
 from homeward_can_bridge import convert
 from homeward_can_bridge.core import BodyRequest, BridgeParams, CanBridge
+from homeward_can_bridge.mapping_files import vehicle_texts
 from homeward_interfaces.srv import BodyCommand, SetEngaged
 from homeward_runtime import ledger, rclpy_host
-from homeward_runtime.can_bus import BusError, open_bus
+from homeward_runtime.can_bus import BusError, open_buses
 from homeward_runtime.car_node import CarNode, Later
-from homeward_runtime.faults import fault
-from homeward_runtime.files import read_text
+from homeward_runtime.faults import Fault, fault
 
+FAULT_HOLDS_NS = 1_000_000_000
+BUS_FAULTS = {"dropped": "can.frames_dropped", "error_frames": "can.error_frames", "bus_off": "can.bus_off"}
 TICK_SILENCE_NS = 1_000_000_000  # a stepped clock that stands still this long counts as silence
 
 
@@ -26,9 +28,11 @@ class CanBridgeNode(CarNode):
 
     def configure(self) -> None:
         self.params = self.load_params(BridgeParams)
-        dbc_text, secret = read_text(self.params.dbc_file, "vehicles"), read_secret(self.params.key_file)
-        self.core = CanBridge(self.params, dbc_text, secret, wall_ms())
-        self.bus = open_bus(self.params.bus_url)
+        texts = vehicle_texts(self.params.vehicle)
+        self.core = CanBridge(self.params, *texts, secret=read_secret(self.params.key_file), start_ms=wall_ms())
+        known = [(one.can_id, one.extended) for one in self.core.codec.messages]
+        self.bus = open_buses([self.params.bus_url, *self.params.extra_bus_urls.split()], known)
+        self.counted, self.counted_ns = self.bus.counters, 0
         self.told: tuple[int, str] | None = None
         self.waiting: list[tuple[BodyRequest, Later]] = []
         self.stepped_ns = self.monotonic_ns()
@@ -64,7 +68,7 @@ class CanBridgeNode(CarNode):
 
     def exchange(self, now_s: float) -> None:
         result = self.core.step(now_s, self.bus.receive())
-        faults = list(result.faults)
+        faults = [*result.faults, *self.bus_faults()]
         try:
             for frame in result.frames:
                 self.bus.send(frame)
@@ -77,6 +81,18 @@ class CanBridgeNode(CarNode):
         self.answer_body()
         self.tell_engagement()
         self.report(faults)
+
+    def bus_faults(self) -> list[Fault]:
+        """What the buses' counters say has gone wrong; a fault holds for a second."""
+        now, before = self.bus.counters, self.counted
+        if self.monotonic_ns() - self.counted_ns > FAULT_HOLDS_NS:
+            self.counted, self.counted_ns = now, self.monotonic_ns()
+        found = []
+        for name, code in BUS_FAULTS.items():
+            count = getattr(now, name)
+            if count > getattr(before, name):
+                found.append(fault(code, f"{count} so far"))
+        return found
 
     def tell_engagement(self) -> None:
         now = (int(self.core.gate.state), self.core.gate.reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from homeward_can_bridge.codec import Codec, CodecError
 from homeward_can_bridge.command_gate import Command, State
 from homeward_can_bridge.core import BridgeParams, CanBridge
 from homeward_can_bridge.mapping import PROTECTION
+from homeward_can_bridge.mapping_files import vehicle_texts
 from homeward_runtime.can_bus import Frame, MemoryBus
 from homeward_runtime.can_protection import Inspector, Protection, Protector, Verdict
 from homeward_runtime.key_code import make_code
@@ -20,7 +22,7 @@ from homeward_runtime.outcome import Ending
 
 DBC = (Path(__file__).parents[3] / "vehicles/homeward/homeward.dbc").read_text()
 PARAMS = BridgeParams(
-    "mem:test", "", 0.02, False, command_timeout_s=0.1, vehicle_timeout_s=0.1, acceleration_max_mps2=3.0,
+    "mem:test", "", "homeward", 0.02, False, command_timeout_s=0.1, vehicle_timeout_s=0.1, acceleration_max_mps2=3.0,
     deceleration_max_mps2=8.0, jerk_max_mps3=8.0, braking_jerk_max_mps3=40.0, steering_max_rad=0.6,
     steering_rate_max_radps=0.6, lateral_acceleration_max_mps2=4.0, lateral_jerk_max_mps3=10.0,
     stop_deceleration_mps2=3.0, wheelbase_m=2.9, key_file="", body_timeout_s=0.5,
@@ -180,7 +182,7 @@ def test_a_body_command_is_done_when_it_is_read_back(verb: int, value: float, sh
     ],
 )  # fmt: skip
 def test_what_opens_or_starts_the_car_passes_with_a_keys_code_and_only_once(verb: int, shows: dict[str, float]) -> None:
-    bridge = CanBridge(PARAMS, DBC, SECRET, start_ms=1_000_000)
+    bridge = CanBridge(PARAMS, DBC, secret=SECRET, start_ms=1_000_000)
     shut = {"Locked": 1, "Power": 0, **dict.fromkeys(WHEELS, 0.0)}
     bridge.step(1.0, car(**shut))
     code = make_code(SECRET, verb, 1, 1_006_000)
@@ -242,7 +244,7 @@ CODES = {
 @pytest.mark.parametrize("complaint", CODES)
 def test_without_a_good_code_nothing_opens(verb: int, complaint: str) -> None:
     secret, made, now_ms = CODES[complaint]
-    bridge = CanBridge(PARAMS, DBC, secret, start_ms=1000)
+    bridge = CanBridge(PARAMS, DBC, secret=secret, start_ms=1000)
     bridge.step(1.0, standing())
     outcome = bridge.request_body(verb, 0.0, 1.0, made(verb), now_ms).outcome
     assert outcome is not None and outcome.reason == "key_required" and complaint.split(",")[0] in outcome.text
@@ -250,7 +252,7 @@ def test_without_a_good_code_nothing_opens(verb: int, complaint: str) -> None:
 
 
 def test_an_open_window_of_a_locked_car_wants_a_key_and_closing_it_does_not() -> None:
-    bridge = CanBridge(PARAMS, DBC, SECRET)
+    bridge = CanBridge(PARAMS, DBC, secret=SECRET)
     bridge.step(1.0, car(Locked=1, WindowsOpen=50))
     assert bridge.request_body(Verb.WINDOWS, 0.0, 1.0).outcome is None
     opened = bridge.request_body(Verb.WINDOWS, 0.8, 1.0).outcome
@@ -259,7 +261,7 @@ def test_an_open_window_of_a_locked_car_wants_a_key_and_closing_it_does_not() ->
 
 @given(st.integers(-5, 300), st.floats(), st.binary(max_size=80), st.integers(0, 2**63))
 def test_no_forged_code_ever_opens(verb: int, value: float, code: bytes, now_ms: int) -> None:
-    bridge = CanBridge(PARAMS, DBC, SECRET)
+    bridge = CanBridge(PARAMS, DBC, secret=SECRET)
     bridge.step(1.0, standing())
     request = bridge.request_body(verb, value, 1.0, code, now_ms)
     sent = [CODEC.decode(*one) for one in bridge.step(1.02, standing()).frames]
@@ -307,3 +309,32 @@ def test_buses_in_one_process_hear_each_other_and_not_themselves() -> None:
     assert two.receive() == [Frame(1, b"x")] and one.receive() == [] and other.receive() == []
     for bus in (one, two, other):
         bus.close()
+
+
+@pytest.mark.parametrize("vehicle", ["toyota", "tesla_model3"])
+def test_a_car_that_is_only_read_is_never_commanded(vehicle: str) -> None:
+    dbc_text, mapping_text = vehicle_texts(vehicle)
+    bridge = CanBridge(dataclasses.replace(PARAMS, vehicle=vehicle), dbc_text, mapping_text)
+    frames = [Frame(one.can_id, bytes(one.length), one.extended) for one in bridge.codec.messages]
+    result = bridge.step(1.0, frames)
+    assert result.vehicle is not None and result.frames == []
+    bridge.offer(Command(1, 0.0, 0.0), 1.0)
+    outcome = bridge.set_engaged(True, 1.0)
+    assert outcome.reason == "read_only" and "can only be read" in outcome.text
+    honked = bridge.request_body(Verb.HORN, 1.0, 1.0).outcome
+    assert honked is not None and honked.reason == "read_only" and bridge.step(1.02, frames).frames == []
+
+
+def test_a_value_that_does_not_fit_the_cars_frame_is_not_sent_and_is_told() -> None:
+    """A car whose frame holds less than the limits let through: silence, and the ECUs brake."""
+    narrow = DBC.replace("(0.001,0) [-32.768|32.767]", "(0.001,0) [-1|1]")
+    bridge = CanBridge(PARAMS, narrow)
+    bridge.step(1.0, car())
+    bridge.offer(Command(1, -8.0, 0.0), 1.0)
+    assert bridge.set_engaged(True, 1.0).done
+    sent = []
+    for tick in range(1, 6):
+        bridge.offer(Command(tick + 1, -8.0, 0.0), 1.0 + 0.02 * tick)
+        result = bridge.step(1.0 + 0.02 * tick, car())
+        sent.append(len(result.frames))
+    assert sent[-1] == 0 and "can.command_invalid" in {one.code for one in result.faults}

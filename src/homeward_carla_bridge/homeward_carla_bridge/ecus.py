@@ -12,6 +12,7 @@ from typing import Any
 
 import cantools
 
+from homeward_carla_bridge.ecu_diagnostics import Readings
 from homeward_runtime.can_bus import Frame
 from homeward_runtime.can_protection import Inspector, Protection, Protector
 from homeward_runtime.faults import Fault, fault
@@ -126,7 +127,13 @@ class Ecus:
         pedals = self._drive(motion, period_s, fresh)
         self._live(motion, period_s)
         timed_out = bool(self._command) and not fresh
-        return pedals, self._status(motion, pedals, timed_out), [fault("ecu.command_timeout")] if timed_out else []
+        faults = [fault("ecu.command_timeout")] if timed_out else []
+        if self._has_refused(motion):
+            faults.append(fault("ecu.command_refused"))
+        return pedals, self._status(motion, pedals, timed_out), faults
+
+    def _has_refused(self, motion: Motion) -> bool:
+        return motion.time_s - self._refused_s <= REFUSAL_SHOWS_S
 
     def _take(self, frame: Frame, motion: Motion) -> None:
         name = self._names.get(frame.can_id, "")
@@ -222,6 +229,11 @@ class Ecus:
     def _conditioning(self) -> bool:
         return self.climate_on and abs(self.cabin_k - self.climate_target_k) > 0.5
 
+    def readings(self, motion: Motion, codes: frozenset[str]) -> Readings:
+        """What a workshop's tester is told."""
+        outside_k = self.params.outside_temperature_k
+        return Readings(motion.speed_mps, self.odometer_m, self.battery_ratio, outside_k, active_codes=codes)
+
     def range_m(self) -> float:
         """At an average 600 J a metre (167 Wh/km)."""
         return self.battery_ratio * self.params.battery_capacity_j / 600.0
@@ -236,7 +248,7 @@ class Ecus:
             "SteeringAngle": _clip(motion.steering_rad * DEG, 81.0), "ActuatorsReady": int(self.power == 2),
             "DriverSteers": self._driver_does("Steers", motion), "DriverBrakes": self._driver_does("Brakes", motion),
             "DriverAccelerates": self._driver_does("Accelerates", motion), "CommandTimeout": int(timed_out),
-            "CommandRefused": int(motion.time_s - self._refused_s <= REFUSAL_SHOWS_S),
+            "CommandRefused": int(self._has_refused(motion)),
         }), self._frame("Drivetrain", {"Odometer": self.odometer_m, "Gear": self.gear, "Power": self.power})]  # fmt: skip
         if self._tick % SLOW_EVERY == 1:
             frames += [self._frame("BodyStatus", self._body_signals(motion, pedals)), self._frame("BatteryStatus", {

@@ -8,6 +8,7 @@ from typing import Any
 import carla
 
 from homeward_carla_bridge import client as link
+from homeward_carla_bridge.ecu_diagnostics import DiagnosticServer, active_codes
 from homeward_carla_bridge.ecus import EcuParams, Ecus, Pedals
 from homeward_runtime import rclpy_host
 from homeward_runtime.can_bus import BusError, open_bus
@@ -32,6 +33,7 @@ class EcusNode(CarNode):
         chargers = [(place.x_m, place.y_m) for place in read_places(read_text(self.params.places_file, "maps"))
                     if place.kind == "charger"]  # fmt: skip
         self.core = Ecus(self.params, read_text(self.params.dbc_file, "vehicles"), chargers)
+        self.diagnostics = DiagnosticServer()
         self.bus = open_bus(self.params.bus_url)
         self.world: carla.World | None = None
         self.ego: carla.Actor | None = None
@@ -86,7 +88,10 @@ class EcusNode(CarNode):
             raise link.WorldError("the car is gone from the world")
         self.heard_ns = self.monotonic_ns()
         motion = link.motion_of(seen, self.steering_rad, snapshot.timestamp.elapsed_seconds)
-        pedals, frames, faults = self.core.step(motion, self.bus.receive())
+        received = self.bus.receive()
+        pedals, frames, faults = self.core.step(motion, received)
+        codes = active_codes(one.code for one in faults)
+        frames += self.diagnostics.step(motion.time_s, received, self.core.readings(motion, codes))
         try:
             for frame in frames:
                 self.bus.send(frame)

@@ -85,7 +85,7 @@ def test_a_repeated_frame_is_not_fresh_and_when_frames_cease_the_ecus_brake() ->
     for tick in range(12):
         pedals, _, faults = car.step(Motion(tick * 0.02, speed_mps=5.0), [command(1)])
     assert pedals.throttle == 0.0 and pedals.brake > 0.2 and pedals.indicators == 3
-    assert [fault.code for fault in faults] == ["ecu.command_timeout"]
+    assert [fault.code for fault in faults] == ["ecu.command_timeout", "ecu.command_refused"]
 
 
 def test_disabled_means_the_driver_and_a_held_standstill() -> None:

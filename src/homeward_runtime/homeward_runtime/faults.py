@@ -34,6 +34,9 @@ _ROWS = (
     ("can.frame_corrupted", W, "Damaged data came from the car; it was not used.", "Check the wiring and the termination of the bus."),
     ("can.frame_repeated", W, "The car repeated old data; it was not used.", "Check the ECU named in the detail, and whether two senders share the bus."),
     ("can.frame_lost", W, "Some of the car's data was lost.", "Check the load of the bus and of the computer."),
+    ("can.frames_dropped", W, "The computer can't keep up with the car's data.", "Close other programs on the vehicle computer."),
+    ("can.error_frames", W, "There are errors on the car's bus.", "Check the wiring, the termination and the bit rate."),
+    ("can.bus_off", E, "The car's bus went away; it is opened again.", "Check the wiring, the termination and the bit rate."),
     ("can.command_refused", W, "The car's ECU refused a command frame.", "Check the wiring, and that one bridge alone sends commands."),
     ("can.actuators_unready", E, "The car's actuators can't follow; the car is stopping.", "Look at the car's own warnings."),
     ("can.power_lost", E, "The car is no longer ready to drive; it is stopping.", "Start the car again."),
@@ -60,6 +63,7 @@ _ROWS = (
     ("sim.world_lost", E, "The simulated world went away.", "Start it again: ./homeward run."),
     ("sim.tick_late", W, "The simulation can't keep up with real time.", "Close other programs, or use fewer cars: traffic:=5."),
     ("sim.traffic_poked", W, "The traffic manager hung and was woken.", "Nothing to do; it goes on."),
+    ("ecu.command_refused", W, "The car's ECUs got a damaged command and did not follow it.", "See the CAN bridge's faults."),
     ("ecu.command_timeout", W, "The car's ECUs hear no commands and hold the brake.", "See the CAN bridge's faults."),
     ("hmi.node_silent", E, "A part of the system is not running.", "The launch output says why it died; it is started again if possible."),
 )  # fmt: skip

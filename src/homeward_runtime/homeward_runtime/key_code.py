@@ -3,8 +3,8 @@
     code = counter (8 bytes) ‖ expiry in ms since 1970 (8 bytes) ‖ HMAC-SHA256(secret, domain ‖ verb ‖ counter ‖ expiry)
 
 Numbers are big-endian. Two services read the secret: the one that vouches and the command gate. A code serves once
-(its counter must rise, from 1 on), for one verb, and for LIFETIME_MS; none that was made before the gate started is taken, so that a
-gate which has forgotten the counter takes no old one.
+(its counter must rise, from 1 on), for one verb, and for LIFETIME_MS; none that was made before the gate started is
+taken, so that a gate which has forgotten the counter takes no old one.
 """
 
 from __future__ import annotations

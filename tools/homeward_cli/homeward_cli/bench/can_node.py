@@ -111,7 +111,7 @@ def _node(environment: dict[str, str], extra: list[str] | None) -> Iterator[subp
     file = ROOT / "launch" / "include" / "vehicle_bus.launch.xml"
     arguments = {"overlay": str(ROOT / "params" / "overlays" / "vehicle.yaml")}
     spec = next(one for one in resolve(file, arguments, environment, machine_from(environment)) if one.name == "can_bridge")
-    settings: dict[str, Any] = {"bus_url": "udp:"} | ({"extra_bus_urls": extra} if extra else {})
+    settings: dict[str, Any] = {"bus_url": "udp:"} | ({"extra_bus_urls": " ".join(extra)} if extra else {})
     with tempfile.TemporaryDirectory(prefix="homeward_bench_") as folder:
         command = [_words(word, Path(folder) / f"{place}.yaml") for place, word in enumerate(spec.command)]
         command += ["--params-file", _words(settings, Path(folder) / "bench.yaml")]

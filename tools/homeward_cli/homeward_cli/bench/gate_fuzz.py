@@ -42,7 +42,8 @@ class Fuzz:
         values = dict(read_file(ROOT / "params/car.yaml"))["/**/can_bridge"]
         self.params = build(BridgeParams, values, "can_bridge")
         text = (ROOT / "vehicles/homeward/homeward.dbc").read_text()
-        self.bridge, self.car, self.random = CanBridge(self.params, text, bytes(32)), VehicleFrames(text), random.Random(seed)
+        self.bridge, self.car = CanBridge(self.params, text, secret=bytes(32)), VehicleFrames(text)
+        self.random = random.Random(seed)
         self.frames = self.commands = self.steps = self.bodies = self.exceptions = self.sent = self.sequence = 0
         self.now_s, self.broken, self.states = 1000.0, list[str](), Counter[str]()
         self.last: dict[str, float] | None = None

@@ -124,7 +124,8 @@ class Drive:
         return {
             "stopped": took_s is not None, "from_mps": round(speed_mps, 2), "time_s": took_s and round(took_s, 2),
             "distance_m": round(self.odometer_m - odometer_m, 2), "hazard_lights": hazard,
-            "gate": self.engagement.reason, "ecus_timed_out": self.timed_out, "lane_departures": judged["lane_departures"], "collisions": judged["collisions"],
+            "gate": self.engagement.reason, "ecus_timed_out": self.timed_out,
+            "lane_departures": judged["lane_departures"], "collisions": judged["collisions"],
         }  # fmt: skip
 
 
@@ -158,7 +159,8 @@ def driver_brakes(drive: Drive) -> dict[str, object]:
     drive.observer.spin(0.3)
     figures = drive.watched_stop(lambda: None)
     after_s = None if told_s is None or released_s is None else released_s - told_s
-    return {"manual_after_ms": after_s and round(after_s * 1e3, 1), "within_a_period": after_s is not None and after_s <= PERIOD_S + 0.002,
+    in_time = after_s is not None and after_s <= PERIOD_S + 0.002
+    return {"manual_after_ms": after_s and round(after_s * 1e3, 1), "within_a_period": in_time,
             "state": drive.engagement.state, **figures}  # fmt: skip
 
 
