@@ -22,19 +22,20 @@ from homeward_can_bridge.dbc_text import CodecError, Remark
 __all__ = ["Codec", "CodecError", "Signals"]
 
 Signals = dict[str, float]
-Entry = tuple[str, Decoder]
+Entry = tuple[str, Decoder | None]
+UNKNOWN: Entry = ("", None)
 
 
-class _Entries(dict[int, Entry | None]):
+class _Entries(dict[int, Entry]):
     """Id -> name and decoder, compiled when an id is first met. Unknown ids are not kept: there are 2^29 of them."""
 
     def __init__(self, messages: dict[int, dbc.Message]) -> None:
         self._messages = messages
 
-    def __missing__(self, can_id: int) -> Entry | None:
+    def __missing__(self, can_id: int) -> Entry:
         message = self._messages.get(can_id)
         if message is None:
-            return None
+            return UNKNOWN
         self[can_id] = entry = (message.name, compile_decoder(message))
         return entry
 
@@ -70,10 +71,8 @@ class Codec:
 
     def decode(self, can_id: int, data: bytes, extended: bool = False) -> tuple[str, Signals] | None:
         """The message's name and its signals in the DBC's units; None for an unknown id. Raises CodecError on a wrong length."""
-        entry = self._extended[can_id] if extended else self._standard[can_id]
-        if entry is None:
-            return None
-        return entry[0], entry[1](data)
+        name, decode = self._extended[can_id] if extended else self._standard[can_id]
+        return None if decode is None else (name, decode(data))
 
     def decoder(self, name: str) -> Decoder:
         """The compiled function of one message, bytes -> signals, for who knows the id already."""

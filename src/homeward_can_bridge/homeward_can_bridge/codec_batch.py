@@ -237,6 +237,4 @@ def _mask_signals(children: dict[int, Node], rows: dict[int, NDArray[np.bool_]],
         together = tuple(keys)
         if together not in masks:
             masks[together] = ~np.logical_or.reduce([rows[key] for key in keys])
-        masked = values[name].view(np.ma.MaskedArray)
-        masked.mask = masks[together]
-        values[name] = masked
+        values[name] = np.ma.MaskedArray(values[name], masks[together])

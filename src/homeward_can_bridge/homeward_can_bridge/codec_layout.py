@@ -75,40 +75,24 @@ class Field:
 
 
 def fields(signals: Iterable[Signal], length: int) -> list[tuple[Field, list[Signal]]]:
-    """The frame's fields in the order of their bytes, little-endian ones first, with the signals in each."""
-    found: list[tuple[Field, list[Signal]]] = []
-    by_order: dict[bool, list[Signal]] = {True: [], False: []}
-    for signal in signals:
-        by_order[signal.little_endian].append(signal)
-    single = [one for one in by_order[False] if one.first_byte == one.last_byte and not one.is_float]
-    if len(single) == len(by_order[False]) or len(by_order[True]) > len(by_order[False]):
-        move, to = single, True
-    else:
-        move, to = [one for one in by_order[True] if one.first_byte == one.last_byte and not one.is_float], False
-    for little_endian in (True, False):
-        found += _fields_of(by_order[little_endian], little_endian, length)
-    return _joined(found, {one.name for one in move}, to, length)
+    """The frame's fields with the signals in each, little-endian ones first.
+
+    A signal within one byte has no byte order of its own: it goes with the order that more of the others have, which mostly
+    spares taking the frame apart twice.
+    """
+    signals = list(signals)
+    spanning = [one.little_endian for one in signals if not _is_within_a_byte(one)]
+    main = 2 * sum(spanning) >= len(spanning)
+    ordered = [_as_order(one, main) if _is_within_a_byte(one) else one for one in signals]
+    return [
+        pair
+        for order in (True, False)
+        for pair in _fields_of([one for one in ordered if one.little_endian == order], order, length)
+    ]  # fmt: skip
 
 
-def _joined(
-    found: list[tuple[Field, list[Signal]]], movable: set[str], to: bool, length: int
-) -> list[tuple[Field, list[Signal]]]:
-    """A signal within one byte has no byte order: such fields go to the other order when that spares a second struct."""
-    stay = [pair for pair in found if pair[0].little_endian == to]
-    move = [pair for pair in found if pair[0].little_endian != to]
-    taken = {byte for cut, _ in stay for byte in range(cut.first, cut.first + cut.width)}
-    fits = all(
-        all(one.name in movable for one in members) and not taken & set(range(cut.first, cut.first + cut.width))
-        for cut, members in move
-    )
-    if not move or not fits:
-        return found
-    split: list[tuple[Field, list[Signal]]] = []
-    for _, members in move:
-        for byte in sorted({one.first_byte for one in members}):
-            mine = [_as_order(one, to) for one in members if one.first_byte == byte]
-            split.append((Field(byte, 1, to, "B"), mine))
-    return sorted(stay + split, key=lambda pair: pair[0].first)
+def _is_within_a_byte(signal: Signal) -> bool:
+    return signal.first_byte == signal.last_byte
 
 
 def _as_order(signal: Signal, little_endian: bool) -> Signal:
