@@ -72,7 +72,6 @@ PROTECTION_FAULTS = {
 FAULT_HOLDS_S = 1.0
 POWER_SHOWN = {Verb.POWER_OFF: Power.OFF, Verb.ACCESSORY: Power.ACCESSORY, Verb.START: Power.READY}
 LIMIT_NAMES = [field.name for field in fields(Limits)]
-STANDARD_ID_MAX = 0x7FF
 TRUNK_BIT = 16
 
 
@@ -125,9 +124,10 @@ class CanBridge:
         """
         settles_s = RULES[verb].settles_s if verb in RULES else 0.0
         request = BodyRequest(verb, value, now_s + self.params.body_timeout_s + settles_s)
-        request.outcome = self.body_gate.refusal(verb, value, code, self.vehicle, now_ms)
-        if request.outcome is None and self.mapping.car.body is None:
+        if self.mapping.car.body is None:
             request.outcome = refused("read_only", "This car takes no commands: its mapping has none.")
+        else:
+            request.outcome = self.body_gate.refusal(verb, value, code, self.vehicle, now_ms)
         if request.outcome is None:
             self._outbox += self._protected(*self.mapping.body(verb, value), now_s)
             self._body.append(request)
@@ -151,7 +151,7 @@ class CanBridge:
         except CodecError as error:
             self._note("can.frame_malformed", str(error), now_s)
             return
-        if decoded is not None and decoded[0] in self.mapping.needed and self._is_whole(decoded[0], frame.data, now_s):
+        if decoded is not None and self.mapping.reads(decoded[0]) and self._is_whole(decoded[0], frame.data, now_s):
             self._vehicle = self.mapping.applied(self._vehicle, *decoded)
             self._heard_s[decoded[0]] = now_s
 
@@ -182,7 +182,8 @@ class CanBridge:
             self._note("can.command_invalid", str(error), now_s)
             return []
         protector = self._protectors.get(name)
-        return [Frame(can_id, data if protector is None else protector.protect(data), can_id > STANDARD_ID_MAX)]
+        whole = data if protector is None else protector.protect(data)
+        return [Frame(can_id, whole, self.codec.message(name).extended)]
 
     def _settle_body(self, now_s: float) -> None:
         for request in self._body:

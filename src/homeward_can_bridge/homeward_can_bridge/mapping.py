@@ -62,6 +62,10 @@ class Mapping:
         apply = self._appliers.get(message)
         return vehicle if apply is None else apply(vehicle, signals)
 
+    def reads(self, message: str) -> bool:
+        """Whether this message says anything of the vehicle."""
+        return message in self._appliers
+
     def drive(self, actuation: Any) -> tuple[str, dict[str, float]]:
         """Message and signals that command this actuation (its fields as the command gate names them)."""
         command = self.car.drive
