@@ -187,3 +187,21 @@ def test_whatever_is_encoded_decodes_to_it_and_the_rest_is_refused(codec: Codec,
     assert decoded is not None and decoded[1].keys() == full.keys()
     for key, value in decoded[1].items():
         assert abs(value - full[key]) <= 0.51 * codec.message(name).signal(key).scale
+
+
+def test_a_name_is_never_code() -> None:
+    """Long names come from an attribute, which may hold anything."""
+    evil = "a': __import__('os').abort(), 'b\\n"
+    text = f"""BO_ 5 M: 8 X
+ SG_ a : 0|16@1+ (0.1,0) [0|0] "" X
+
+BA_DEF_ SG_ "SystemSignalLongSymbol" STRING ;
+BA_DEF_ BO_ "SystemMessageLongSymbol" STRING ;
+BA_ "SystemSignalLongSymbol" SG_ 5 a "{evil}";
+BA_ "SystemMessageLongSymbol" BO_ 5 "{evil}";
+"""
+    codec = Codec(text)
+    assert codec.names == [evil]
+    assert codec.decode(5, b"\x0a" + bytes(7)) == (evil, {evil: 1.0})
+    assert codec.encode(evil, {evil: 1.0}) == (5, b"\x0a" + bytes(7))
+    assert codec.decode_batch(evil, np.zeros((2, 8), np.uint8))[evil].tolist() == [0.0, 0.0]
