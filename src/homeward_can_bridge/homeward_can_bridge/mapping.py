@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,6 @@ from homeward_can_bridge.mapping_text import FIELDS, Car, Command, MappingError,
 from homeward_can_bridge.vehicle import Vehicle
 from homeward_runtime.can_protection import Protection
 
-KMH, DEG, ZERO_CELSIUS_K = 1 / 3.6, math.pi / 180, 273.15
 Applier = Callable[[Vehicle, Signals], Vehicle]
 
 __all__ = ["Mapping", "MappingError"]
@@ -161,11 +159,3 @@ def _value_table(one: Reading, codec: Codec) -> dict[float, int | bool]:
         except CodecError as error:
             raise MappingError(f"line {one.line}: {error}") from error
     return table
-
-
-def _of_the_demo_car() -> tuple[tuple[str, ...], tuple[str, ...], dict[str, int]]:
-    car = parse(vehicle_texts(DEMO_CAR)[1], f"{DEMO_CAR}/mapping.yaml")
-    return car.needed, car.driving, {message: protection.data_id for message, protection in car.protection.items()}
-
-
-NEEDED, FAST, PROTECTION = _of_the_demo_car()  # for those that know one car alone; Mapping has any car's

@@ -13,7 +13,7 @@ from homeward_can_bridge.body_gate import Verb
 from homeward_can_bridge.codec import Codec, CodecError
 from homeward_can_bridge.command_gate import Command, State
 from homeward_can_bridge.core import BridgeParams, CanBridge
-from homeward_can_bridge.mapping import PROTECTION
+from homeward_can_bridge.mapping import Mapping
 from homeward_can_bridge.mapping_files import vehicle_texts
 from homeward_runtime.can_bus import Frame, MemoryBus
 from homeward_runtime.can_protection import Inspector, Protection, Protector, Verdict
@@ -44,7 +44,8 @@ ROWS = {
     "WheelSpeeds": WHEELS, "Motion": MOTION, "Drivetrain": {"Odometer": 1234.567, "Gear": 3, "Power": 2}, "BodyStatus": BODY,
     "BatteryStatus": {"StateOfCharge": 80.0, "Range": 312.5, "Power": -7.4, "Plugged": 1, "Charging": 1, "ChargeLimit": 80},
 }  # fmt: skip
-PROTECTORS = {name: Protector(Protection(data_id)) for name, data_id in PROTECTION.items()}
+PROTECTION = Mapping(CODEC).protection
+PROTECTORS = {name: Protector(one) for name, one in PROTECTION.items()}
 
 
 def car(**changes: float) -> list[Frame]:
@@ -122,7 +123,7 @@ def test_the_actuator_frame_carries_the_command_with_counter_and_checksum() -> N
         sent = bridge.step(1.0 + 0.02 * tick, car()).frames[-1]
         decoded = CODEC.decode(*sent)
         assert decoded is not None and decoded[0] == "ActuatorCommand" and decoded[1]["Enabled"] == 1
-        assert decoded[1]["Acceleration"] < 0.0 and Protection(PROTECTION["ActuatorCommand"]).fits(sent.data)
+        assert decoded[1]["Acceleration"] < 0.0 and PROTECTION["ActuatorCommand"].fits(sent.data)
         counters.append(decoded[1]["Counter"])
     assert all((b - a) % 15 == 1 for a, b in zip(counters, counters[1:], strict=False))
 
