@@ -13,6 +13,7 @@ from homeward_carla_bridge.traffic import pin_to_one_core  # before anything tha
 FIX_EVERY = 5  # ticks between two GNSS fixes
 SETTLE_TICKS, MOST_TICKS = 100, 25_000
 TRAFFIC = 20
+Changes = dict[str, dict[str, Any]]
 VERDICT = ("collisions", "red_lights_run", "lane_departures", "lights_passed", "frames_missing")
 
 
@@ -35,7 +36,10 @@ def parameters(port: int, seed: int, traffic: int) -> dict[str, dict[str, Any]]:
 class LockstepTrip:
     """Every node of the simulator composition but the cockpit, on one stepped clock."""
 
-    def __init__(self, port: int, seed: int, traffic: int = TRAFFIC, shuffle: int | None = None) -> None:
+    def __init__(
+        self, port: int, seed: int, traffic: int = TRAFFIC, shuffle: int | None = None, changed: Changes | None = None
+    ) -> None:
+        """`changed` are parameters by node that differ from the simulator's."""
         from homeward_can_bridge.node import CanBridgeNode
         from homeward_carla_bridge import client as link
         from homeward_carla_bridge.ecus_node import EcusNode
@@ -48,7 +52,10 @@ class LockstepTrip:
         from homeward_runtime.lockstep import Lockstep
 
         self.log: list[str] = []
-        self.world = Lockstep(parameters(port, seed, traffic), shuffle=shuffle, log=self.log.append)
+        values = parameters(port, seed, traffic)
+        for node, changes in (changed or {}).items():
+            values[node] |= changes
+        self.world = Lockstep(values, shuffle=shuffle, log=self.log.append)
         self.sensors: Any = self.world.add(SensorsNode)
         self.sensors.adopt(link.connect("127.0.0.1", port, 10.0))
         self.step_ns = round(self.sensors.params.step_s * 1e9)

@@ -75,3 +75,13 @@ def lane_fix(road_map: Any, transform: Any, half_length_m: float, half_width_m: 
 def _on_road(road_map: Any, x_m: float, y_m: float, z_m: float) -> bool:
     here = carla.Location(x_m, y_m, z_m)
     return road_map.get_waypoint(here, project_to_road=False, lane_type=carla.LaneType.Driving) is not None
+
+
+def sign_lines(road_map: Any, kind: str) -> StopLines:
+    """A line for every lane that comes to a sign of this OpenDRIVE type (206: stop); `light` is the line's own number."""
+    found: dict[tuple[int, int], Any] = {}
+    for landmark in road_map.get_all_landmarks_of_type(kind):
+        for waypoint in _lanes_before(road_map, landmark):
+            found.setdefault((waypoint.road_id, waypoint.lane_id), waypoint)
+    table = np.array([_row(waypoint) for waypoint in found.values()], np.float64).reshape(-1, 5)
+    return StopLines(table[:, 0:2], table[:, 2:4], table[:, 4], np.arange(len(table), dtype=np.int64))
