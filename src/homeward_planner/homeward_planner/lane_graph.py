@@ -65,6 +65,8 @@ class Lane:
     right: int | None
     rules: tuple[Rule, ...]
     crossings: tuple[Crossing, ...] = ()
+    outline_m: Floats | None = field(default=None, repr=False)
+    """The lane's surface (N × 2), in order around it; None: half its width to either side of the line."""
 
     @property
     def length_m(self) -> float:

@@ -102,6 +102,7 @@ def _lanes(lanelets: list[Any], graph: Any, rules: Any, path: Path) -> list[Lane
                 left=index.get(left.id) if left is not None else None,
                 right=index.get(right.id) if right is not None else None,
                 rules=tuple(_rules(one)),
+                outline_m=np.concatenate([left_bound, right_bound[::-1]])[:, :2],
             )
         )
     return lanes
