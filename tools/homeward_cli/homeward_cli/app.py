@@ -113,12 +113,17 @@ def bench_names() -> list[str]:
     return sorted(name for name in found if "\ndef run(" in (Path(bench_package.__path__[0]) / f"{name}.py").read_text())
 
 
-@app.command()
+@app.command(context_settings=PASS_ON | {"help_option_names": []})
 def bench(
-    name: Annotated[str, typer.Argument(help="Which; without a name they are listed.")] = "", as_json: AsJson = False
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Which; without a name they are listed.")] = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Measure. Progress goes to standard error, the figures to standard output."""
+    """Measure. Progress goes to standard error, the figures to standard output; a benchmark's own options: bench NAME --help."""
     names = bench_names()
+    if name in ("--help", "-h"):
+        print(context.get_help())
+        return
     if not name:
         for each in names:
             print(f"{each:12} {importlib.import_module(f'homeward_cli.bench.{each}').DESCRIPTION}")
@@ -127,7 +132,7 @@ def bench(
         raise typer.BadParameter(f"there is no benchmark '{name}'; there are: {', '.join(names)}")
     environment = _ready()
     flags = ["--json"] if as_json else []
-    _become([sys.executable, "-m", "homeward_cli.bench", name, *flags], environment)
+    _become([sys.executable, "-m", "homeward_cli.bench", name, *context.args, *flags], environment)
 
 
 @app.command(context_settings=PASS_ON)
