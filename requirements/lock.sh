@@ -10,3 +10,5 @@ lock --python-version 3.11 base.in ros.in test.in -c wheels.txt -o wheels-test.t
 # Beside an installed ROS 2: its rclpy is compiled against the distribution's numpy 1.26.
 lock --python-version 3.12 base.in build-system.in -c system-constraints.txt -o system.txt
 lock --python-version 3.12 base.in build-system.in test.in -c system-constraints.txt -c system.txt -o system-test.txt
+# The judge of `bench commonroad`, in an environment of its own.
+lock --python-version 3.11 commonroad.in -o commonroad.txt
