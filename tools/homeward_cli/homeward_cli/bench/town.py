@@ -71,13 +71,23 @@ def make_plans(wanted: argparse.Namespace, osm: Path, folder: Path) -> list[dict
     plans = []
     for number, route in enumerate(draw_routes(lanelet_map.load(osm), wanted.routes, LEAST_M, wanted.seed), 1):
         places = folder / f"places_{number}.yaml"
-        rows = [{"name": name, "label": name, "kind": "junction", "x_m": pose.x_m, "y_m": pose.y_m, "yaw_rad": pose.yaw_rad}
-                for name, pose in (("start", route.start), ("goal", route.goal))]  # fmt: skip
+        rows = [
+            {"name": name, "label": name, "kind": "junction", "x_m": pose.x_m, "y_m": pose.y_m, "yaw_rad": pose.yaw_rad}
+            for name, pose in (("start", route.start), ("goal", route.goal))
+        ]
         places.write_text(yaml.safe_dump({"places": rows}))
-        plans.append({
-            "seed": wanted.seed * 1000 + number, "vehicles": wanted.vehicles, "walkers": wanted.walkers, "limit_s": route.limit_s,
-            "map_file": str(osm), "places_file": str(places), "line_m": route.line_m.tolist(), "crossings": _places_at(route),
-        })  # fmt: skip
+        plans.append(
+            {
+                "seed": wanted.seed * 1000 + number,
+                "vehicles": wanted.vehicles,
+                "walkers": wanted.walkers,
+                "limit_s": route.limit_s,
+                "map_file": str(osm),
+                "places_file": str(places),
+                "line_m": route.line_m.tolist(),
+                "crossings": _places_at(route),
+            }
+        )
     return plans
 
 
@@ -109,9 +119,11 @@ def _drive(plan: dict[str, Any], xodr: Path, folder: Path, number: int, say: Cal
     drive = judged(found)
     found |= {"score": drive.score, "completion": drive.completion, "at_fault": drive.at_fault}
     contacts, ending = len(found["contacts"]), "arrived" if found["arrived"] else f"ended in {found['last_word']}"
-    say(f"route {number}: score {drive.score:.1f}, {100 * drive.completion:.1f} % of {found['length_m']:.0f} m in "
+    say(
+        f"route {number}: score {drive.score:.1f}, {100 * drive.completion:.1f} % of {found['length_m']:.0f} m in "
         f"{found['duration_s']:.0f} s ({found['real_time_factor']:.1f} x real time), {contacts} contacts ({drive.at_fault} ours), "
-        f"{found['red_lights']} red lights, {found['stop_signs']} stop signs; {ending}")  # fmt: skip
+        f"{found['red_lights']} red lights, {found['stop_signs']} stop signs; {ending}"
+    )
     return found
 
 
@@ -132,14 +144,20 @@ def figures_of(wanted: argparse.Namespace, drives: dict[int, dict[str, Any]]) ->
     rows = list(drives.values())
     whole = [row for row in rows if "failed" not in row]
     return {
-        "map": wanted.map, "routes": len(rows), "vehicles": wanted.vehicles, "walkers": wanted.walkers, "seed": wanted.seed,
+        "map": wanted.map,
+        "routes": len(rows),
+        "vehicles": wanted.vehicles,
+        "walkers": wanted.walkers,
+        "seed": wanted.seed,
         "driving_score": round(statistics.fmean(row["score"] for row in rows), 2) if rows else 0.0,
         "route_completion": round(statistics.fmean(row.get("completion", 0.0) for row in rows), 4) if rows else 0.0,
-        "at_fault": sum(row["at_fault"] for row in whole), "contacts": sum(len(row["contacts"]) for row in whole),
-        "red_lights": sum(row["red_lights"] for row in whole), "stop_signs": sum(row["stop_signs"] for row in whole),
+        "at_fault": sum(row["at_fault"] for row in whole),
+        "contacts": sum(len(row["contacts"]) for row in whole),
+        "red_lights": sum(row["red_lights"] for row in whole),
+        "stop_signs": sum(row["stop_signs"] for row in whole),
         "crossers": sum(row["crossers"] for row in whole),
         "failed": [number for number, row in drives.items() if "failed" in row],
         "scores": [round(row["score"], 1) for row in rows],
         "real_time_factor": round(statistics.median(row["real_time_factor"] for row in whole), 2) if whole else 0.0,
         "pokes": sum(row["pokes"] for row in whole),
-    }  # fmt: skip
+    }

@@ -39,8 +39,11 @@ class TownDrive:
 
         self.plan = plan
         files = {"map_file": plan["map_file"], "places_file": plan["places_file"]}
-        changed = {"planner": files, "ecus": {"places_file": plan["places_file"]},
-                   "sensors": {"places_file": plan["places_file"], "start_place": "start"}}  # fmt: skip
+        changed = {
+            "planner": files,
+            "ecus": {"places_file": plan["places_file"]},
+            "sensors": {"places_file": plan["places_file"], "start_place": "start"},
+        }
         self.trip = LockstepTrip(port, plan["seed"], plan["vehicles"], changed=changed)
         self.dt_s = self.trip.step_ns * 1e-9
         self.line = np.array(plan["line_m"])
@@ -112,15 +115,24 @@ class TownDrive:
         referee = self.trip.judged()
         length_m, departures = float(self.along[-1]), referee.departures.events
         return {
-            "arrived": self.trip.arrived, "length_m": length_m, "gone_m": length_m if self.trip.arrived else self.gone_m,
-            "off_road_m": self._off_road_m(referee), "red_lights": len(referee.red_lights.events), "stop_signs": self._stop_signs(),
+            "arrived": self.trip.arrived,
+            "length_m": length_m,
+            "gone_m": length_m if self.trip.arrived else self.gone_m,
+            "off_road_m": self._off_road_m(referee),
+            "red_lights": len(referee.red_lights.events),
+            "stop_signs": self._stop_signs(),
             "contacts": [self._contact(frames, departures, at_s, number) for at_s, number in referee.collisions.events],
-            "speeds": self._speeds(), "lane_departures": [[round(at, 2), kind] for at, kind in departures],
-            "crossers": self.crossers, "strollers": self.strollers, "stops_by_the_gate": self.stops,
-            "duration_s": round(simulated_s, 1), "real_time_factor": simulated_s / wall_s, "pokes": self.trip.pokes,
+            "speeds": self._speeds(),
+            "lane_departures": [[round(at, 2), kind] for at, kind in departures],
+            "crossers": self.crossers,
+            "strollers": self.strollers,
+            "stops_by_the_gate": self.stops,
+            "duration_s": round(simulated_s, 1),
+            "real_time_factor": simulated_s / wall_s,
+            "pokes": self.trip.pokes,
             "last_word": self.trip.planner.planner._mode.name,
             "trail_m": [[round(x, 2), round(-y, 2)] for x, y, *_ in self.trail[::25]],
-        }  # fmt: skip
+        }
 
     def _contact(self, frames: list[Any], departures: list[Any], at_s: float, number: int) -> dict[str, Any]:
         """The geometry of a contact at its first frame; `frames` are those of the drive, one for each row of the trail."""
@@ -136,11 +148,15 @@ class TownDrive:
         cosine = (dx * ahead[0] + dy * ahead[1]) / max(hypot(dx, dy), 1e-6)
         actor = self.trip.sensors.world.get_actor(number)
         return {
-            "at_s": round(at_s, 2), "kind": actor.type_id if actor is not None else "static", "from_behind": cosine < BEHIND,
+            "at_s": round(at_s, 2),
+            "kind": actor.type_id if actor is not None else "static",
+            "from_behind": cosine < BEHIND,
             "in_lane": not any(begun <= at_s <= begun + DEPARTURE_COUNTS_S for begun, _ in departures),
-            "acceleration_mps2": round(gained / max((index - earlier) * self.dt_s, self.dt_s), 2), "at_m": [round(x, 1), round(-y, 1)],
-            "other_m": [round(x + dx, 1), round(-y - dy, 1)], "speed_mps": round(hypot(vx, vy), 2),
-        }  # fmt: skip
+            "acceleration_mps2": round(gained / max((index - earlier) * self.dt_s, self.dt_s), 2),
+            "at_m": [round(x, 1), round(-y, 1)],
+            "other_m": [round(x + dx, 1), round(-y - dy, 1)],
+            "speed_mps": round(hypot(vx, vy), 2),
+        }
 
     def _off_road_m(self, referee: Any) -> float:
         """The way driven while off the lanes, by the referee's episodes (half a second each at least)."""
