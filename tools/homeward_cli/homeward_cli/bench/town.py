@@ -121,7 +121,8 @@ def _drive(plan: dict[str, Any], xodr: Path, folder: Path, number: int, say: Cal
     contacts, ending = len(found["contacts"]), "arrived" if found["arrived"] else f"ended in {found['last_word']}"
     say(
         f"route {number}: score {drive.score:.1f}, {100 * drive.completion:.1f} % of {found['length_m']:.0f} m in "
-        f"{found['duration_s']:.0f} s ({found['real_time_factor']:.1f} x real time), {contacts} contacts ({drive.at_fault} ours), "
+        f"{found['duration_s']:.0f} s ({found['real_time_factor']:.1f} x real time), {contacts} contacts "
+        f"({drive.at_fault} ours), "
         f"{found['red_lights']} red lights, {found['stop_signs']} stop signs; {ending}"
     )
     return found
