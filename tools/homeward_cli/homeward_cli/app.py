@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+import ast
 import json
 import os
-import pkgutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -107,10 +106,14 @@ def shell(context: typer.Context) -> None:
         raise typer.BadParameter(f"{command[0]} was not found") from None
 
 
-def bench_names() -> list[str]:
-    """The benchmarks: modules of homeward_cli.bench that have a run()."""
-    found = [module.name for module in pkgutil.iter_modules(bench_package.__path__)]
-    return sorted(name for name in found if "\ndef run(" in (Path(bench_package.__path__[0]) / f"{name}.py").read_text())
+def benchmarks() -> dict[str, str]:
+    """What each benchmark measures, by its name. Read, not imported: they need the built workspace."""
+    found = {}
+    for file in sorted(Path(bench_package.__path__[0]).glob("*.py")):
+        for statement in ast.parse(file.read_text()).body:
+            if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "DESCRIPTION":
+                found[file.stem] = str(ast.literal_eval(statement.value))
+    return found
 
 
 @app.command(context_settings=PASS_ON | {"help_option_names": []})
@@ -120,16 +123,16 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure. Progress goes to standard error, the figures to standard output; a benchmark's own options: bench NAME --help."""
-    names = bench_names()
+    known = benchmarks()
     if name in ("--help", "-h"):
         print(context.get_help())
         return
     if not name:
-        for each in names:
-            print(f"{each:12} {importlib.import_module(f'homeward_cli.bench.{each}').DESCRIPTION}")
+        for each, what in known.items():
+            print(f"{each:12} {what}")
         return
-    if name not in names:
-        raise typer.BadParameter(f"there is no benchmark '{name}'; there are: {', '.join(names)}")
+    if name not in known:
+        raise typer.BadParameter(f"there is no benchmark '{name}'; there are: {', '.join(known)}")
     environment = _ready()
     flags = ["--json"] if as_json else []
     _become([sys.executable, "-m", "homeward_cli.bench", name, *context.args, *flags], environment)
