@@ -24,6 +24,7 @@ from homeward_cli.launch_xml import Machine, ProcessSpec
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 GRACE_S = (4.0, 2.0)  # how long after SIGINT, then after SIGTERM, before the next stronger signal
 PR_SET_PDEATHSIG = 1
+AT_ONCE_S, SHORTEST_RESPAWN_S, LONGEST_RESPAWN_S = 5.0, 0.2, 30.0
 
 
 def machine_from(environment: dict[str, str]) -> Machine:
@@ -97,21 +98,25 @@ class Runner:
         self.stopping.set()
 
     async def _keep(self, spec: ProcessSpec) -> None:
-        """One process's life, over again as `respawn` says."""
+        """One process's life, over again as `respawn` says; later and later where it dies at once each time."""
+        delay_s = spec.respawn_delay_s
         while not self.stopping.is_set():
             began = time.monotonic()
             code, last = await self._once(spec)
             if self.stopping.is_set() or (code == 0 and not spec.respawn):
                 return
-            sentence = f"{spec.name} {describe_exit(code)} after {time.monotonic() - began:.1f} s"
-            self.console.line("homeward", sentence + (f"; it will be started again in {spec.respawn_delay_s:g} s"
+            lived_s = time.monotonic() - began
+            longer_s = min(max(2 * delay_s, SHORTEST_RESPAWN_S), LONGEST_RESPAWN_S)
+            delay_s = longer_s if lived_s < AT_ONCE_S else spec.respawn_delay_s
+            sentence = f"{spec.name} {describe_exit(code)} after {lived_s:.1f} s"
+            self.console.line("homeward", sentence + (f"; it will be started again in {delay_s:g} s"
                                                       if spec.respawn else ""))  # fmt: skip
             for line in last if code else ():
                 self.console.line("homeward", f"    its last words: {line}")
             if not spec.respawn:
                 self.deaths.append(sentence)
                 return
-            await self._pause(spec.respawn_delay_s)
+            await self._pause(delay_s)
 
     async def _pause(self, seconds: float) -> None:
         try:
