@@ -1,8 +1,9 @@
 """The controller: follows a trajectory with steering and acceleration, at every step with a stop plan for the worst case.
 
-To the side: the curvature a moment ahead, plus what makes the offset of the rear axle fade like a critically damped
-spring along the way. Along: the planned acceleration, plus gains on the errors of speed and position and a slow term
-for slopes.
+It first looks at where the car will be when a command acts (`mpc_delay`), then asks the predictive controller (`mpc`).
+Where that has no answer a simpler law does it. To the side: the curvature a moment ahead, plus what makes the offset of
+the rear axle fade like a critically damped spring along the way. Along: the planned acceleration, plus gains on the
+errors of speed and position. A slow term for slopes goes with both. Limits of rate and jerk hold for whatever comes out.
 """
 
 from __future__ import annotations
@@ -12,31 +13,57 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from homeward_planner.mpc import STEP_S, Along, Mpc
+from homeward_planner.mpc_delay import LONGEST_S, DelayModel, Measured
+from homeward_planner.mpc_path import TrackedPath
 from homeward_planner.parameters import ControllerParams
-from homeward_planner.plane import Line, wrapped
+from homeward_planner.plane import Floats, Line
 from homeward_planner.scene import Ego
 from homeward_planner.stop_plan import StopPlan, stop_plan
 from homeward_planner.trajectory import Trajectory
 from homeward_runtime.faults import Fault, fault
 
 STANDING_MPS = 0.1
+STILL_MPS = 0.05
 LET_GO_MPS2 = 0.05
-PATH_STEP_M = 0.25
-WAY_AHEAD_S = 2.0
 FURTHEST_M = 5.0
 SLOPE_FROM_MPS = 1.0
+BEHIND_MOST_M = 2.0
+
+
+@dataclass(frozen=True)
+class TrackingError:
+    """Where the car is, seen from where it should be by now: further along, to the left, turned to the left, faster."""
+
+    along_m: float
+    left_m: float
+    turn_rad: float
+    speed_mps: float
 
 
 @dataclass(frozen=True)
 class DriveDemand:
     """What is asked of the car: acceleration (forward positive), angle of the front wheels (left positive), a stop
-    plan.
+    plan; with how far the car is off the trajectory, None while it follows none.
     """
 
     acceleration_mps2: float
     steering_rad: float
     stop_plan: StopPlan
     faults: tuple[Fault, ...] = ()
+    error: TrackingError | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Ahead:
+    """The car as it will be when a command acts, beside the path; `ego` for steering, `speed_mps` for the drive."""
+
+    ego: Ego
+    at_m: float
+    left_m: float
+    turn_rad: float
+    drive_at_m: float
+    drive: Ego
 
 
 class Tracker:
@@ -44,78 +71,158 @@ class Tracker:
 
     def __init__(self, params: ControllerParams) -> None:
         self.params = params
+        self.mpc = Mpc(params)
+        self.delay = DelayModel(params.steering_delay_s, params.acceleration_delay_s, params.wheelbase_m)
         self._acceleration_mps2 = 0.0
         self._steering_rad = 0.0
         self._slope_mps2 = 0.0
         self._then_s: float | None = None
-        self._path: tuple[Trajectory, _Path] | None = None
-        Line.through(np.eye(2)).project(np.zeros((1, 2)))  # compile what is hot before a car waits for it
+        self._path: tuple[Trajectory, TrackedPath] | None = None
+        self._compile()
 
-    def step(self, now_s: float, ego: Ego | None, trajectory: Trajectory | None) -> DriveDemand:
-        """One demand. Without a position, or a fresh trajectory that makes sense, the car is braked to a standstill."""
+    def step(self, now_s: float, ego: Ego | None, trajectory: Trajectory | None, measured: Measured | None = None) -> DriveDemand:
+        """One demand. Without a position, or a fresh trajectory that makes sense, the car is braked to a standstill.
+
+        `measured` says of when `ego` is (without it: of now) and how the car really turns.
+        """
         dt_s = self._elapsed(now_s)
+        if measured is not None and not 0.0 <= now_s - measured.time_s <= LONGEST_S:
+            measured = None
+        self._find_wheels(now_s, measured)
+        demand = self._demand(now_s, dt_s, ego, trajectory, measured)
+        if math.isfinite(now_s):
+            bend = math.tan(demand.steering_rad) / self.params.wheelbase_m
+            self.delay.sent(now_s, demand.acceleration_mps2, bend)
+        return demand
+
+    def _demand(
+        self, now_s: float, dt_s: float, ego: Ego | None, trajectory: Trajectory | None, measured: Measured | None
+    ) -> DriveDemand:
         if ego is None or not ego.finite:
             return self._brake(dt_s, 0.0, "controller.no_localization")
+        if measured is not None:
+            self.delay.learn(measured, ego.speed_mps)
         if trajectory is None or len(trajectory) < 2:
             return self._brake(dt_s, ego.speed_mps, None)
         if not trajectory.finite:
             return self._brake(dt_s, ego.speed_mps, "controller.failed")
         if not -0.1 <= now_s - trajectory.stamp_s <= self.params.trajectory_timeout_s:
             return self._brake(dt_s, ego.speed_mps, "controller.trajectory_stale")
-        return self._follow(now_s, dt_s, ego, trajectory)
+        return self._follow(now_s, dt_s, ego, trajectory, measured.time_s if measured is not None else now_s)
 
     # following
 
-    def _follow(self, now_s: float, dt_s: float, ego: Ego, trajectory: Trajectory) -> DriveDemand:
+    def _follow(self, now_s: float, dt_s: float, ego: Ego, trajectory: Trajectory, seen_s: float) -> DriveDemand:
         path = self._path_of(trajectory)
-        at_m, left_m, turn_rad = path.place(ego)
-        if abs(left_m) > FURTHEST_M:
-            return self._brake(dt_s, ego.speed_mps, "controller.failed", f"{left_m:.1f} m beside the trajectory")
-        acceleration = self._along(now_s - trajectory.stamp_s, dt_s, at_m, ego, trajectory, path)
-        steering = self._aside(dt_s, at_m, left_m, turn_rad, ego.speed_mps, path)
-        plan = stop_plan(max(ego.speed_mps, 0.0), self.params.stop_deceleration_mps2, path.along_m - at_m, path.curvature_1pm)
+        ahead = self._ahead(path, ego, seen_s, now_s)
+        if not abs(ahead.left_m) <= FURTHEST_M:
+            return self._brake(dt_s, ego.speed_mps, "controller.failed", f"{ahead.left_m:.1f} m beside the trajectory")
+        time_s = now_s - trajectory.stamp_s + self.params.acceleration_delay_s
+        acceleration, along = self._along(time_s, dt_s, ahead, trajectory, path)
+        steering, solved = self._aside(dt_s, ahead, along, path)
         if not (math.isfinite(acceleration) and math.isfinite(steering)):
             return self._brake(dt_s, ego.speed_mps, "controller.failed")
-        return DriveDemand(acceleration, steering, plan)
+        here_m = path.place(ego)[0]
+        plan = stop_plan(max(ego.speed_mps, 0.0), self.params.stop_deceleration_mps2, path.along_m - here_m, path.curvature_1pm)
+        faults = () if solved and along is not None else (fault("controller.mpc_failed"),)
+        error = self._error(trajectory, path, now_s, seen_s, ego)
+        return DriveDemand(acceleration, steering, plan, faults, error)
 
-    def _path_of(self, trajectory: Trajectory) -> _Path:
+    def _path_of(self, trajectory: Trajectory) -> TrackedPath:
         if self._path is None or self._path[0] is not trajectory:
-            self._path = (trajectory, _Path.of(trajectory))
+            self._path = (trajectory, TrackedPath.of(trajectory))
         return self._path[1]
 
-    def _along(self, age_s: float, dt_s: float, at_m: float, ego: Ego, trajectory: Trajectory, path: _Path) -> float:
-        """The acceleration for being in time and at speed; jerk-limited unless it brakes hard."""
-        params = self.params
-        planned_v, planned_a = (
-            float(np.interp(age_s, trajectory.time_s, row)) for row in (trajectory.speed_mps, trajectory.acceleration_mps2)
-        )
-        planned_at = float(np.interp(age_s, trajectory.time_s, path.time_along_m))
+    def _ahead(self, path: TrackedPath, ego: Ego, seen_s: float, now_s: float) -> _Ahead:
+        later = self.delay.ahead(ego, seen_s, now_s + self.params.steering_delay_s, self._slope_mps2)
+        drive = self.delay.ahead(ego, seen_s, now_s + self.params.acceleration_delay_s, self._slope_mps2)
+        return _Ahead(later, *path.place(later), path.place(drive)[0], drive)
+
+    def _error(self, trajectory: Trajectory, path: TrackedPath, now_s: float, seen_s: float, ego: Ego) -> TrackingError:
+        """Of the newest state, at the time it was measured."""
+        at_m, left_m, turn_rad = path.place(ego)
+        age_s = max(seen_s - trajectory.stamp_s, 0.0)
+        planned_m = float(np.interp(age_s, trajectory.time_s, path.time_along_m))
+        planned_mps = float(np.interp(age_s, trajectory.time_s, trajectory.speed_mps))
+        return TrackingError(at_m - planned_m, left_m, turn_rad, ego.speed_mps - planned_mps)
+
+    # along
+
+    def _along(
+        self, time_s: float, dt_s: float, ahead: _Ahead, trajectory: Trajectory, path: TrackedPath
+    ) -> tuple[float, Along | None]:
+        """The acceleration for being in time and at speed, and the horizon it is from; jerk-limited unless it brakes
+        hard.
+        """
+        params, speed = self.params, ahead.drive.speed_mps
+        planned = self._planned(time_s, trajectory, path)
+        planned_v, planned_a = float(planned[0, 1]), float(planned[0, 2])
         stays = planned_v < STANDING_MPS and planned_a <= LET_GO_MPS2 and trajectory.speed_mps[-1] < STANDING_MPS
-        if stays and ego.speed_mps < STANDING_MPS:
+        behind = min(max(float(planned[0, 0]) - ahead.drive_at_m, -BEHIND_MOST_M), BEHIND_MOST_M)
+        slow = planned_v - speed
+        now_mps2 = self._acceleration_mps2 - self._slope_mps2
+        if speed < STANDING_MPS:
+            now_mps2 = max(now_mps2, 0.0)  # what holds a standing car doesn't drive it back
+        found = self.mpc.along(behind, max(speed, 0.0), now_mps2, planned - [planned[0, 0], 0.0, 0.0], self._slope_mps2)
+        if stays and speed < STANDING_MPS:
             self._slope_mps2 = 0.0
-            return self._limited(-params.hold_mps2, dt_s)
-        behind = min(max(planned_at - at_m, -2.0), 2.0)
-        slow = planned_v - ego.speed_mps
-        if ego.speed_mps > SLOPE_FROM_MPS:
+            return self._limited(-params.hold_mps2, dt_s), found
+        if speed > SLOPE_FROM_MPS:
             lasting = self._slope_mps2 + params.slope_gain_1ps2 * slow * dt_s
             self._slope_mps2 = min(max(lasting, -params.slope_limit_mps2), params.slope_limit_mps2)
-        wanted = planned_a + params.speed_gain_1ps * slow + params.position_gain_1ps2 * behind + self._slope_mps2
-        return self._limited(wanted, dt_s)
+        if found is None:
+            wanted = planned_a + params.speed_gain_1ps * slow + params.position_gain_1ps2 * behind
+        else:
+            wanted = now_mps2 + float(found.acceleration_mps2[1] - found.acceleration_mps2[0]) * dt_s / STEP_S
+        return self._limited(wanted + self._slope_mps2, dt_s), found
 
-    def _aside(self, dt_s: float, at_m: float, left_m: float, turn_rad: float, speed_mps: float, path: _Path) -> float:
-        """The angle of the front wheels."""
+    def _planned(self, time_s: float, trajectory: Trajectory, path: TrackedPath) -> Floats:
+        """(n + 1, 3) way, speed, acceleration that are planned from `time_s` on."""
+        times = time_s + np.arange(self.mpc.steps + 1) * STEP_S
+        rows = (path.time_along_m, trajectory.speed_mps, trajectory.acceleration_mps2)
+        return np.stack([np.interp(times, trajectory.time_s, row) for row in rows], axis=1)
+
+    # aside
+
+    def _aside(self, dt_s: float, ahead: _Ahead, along: Along | None, path: TrackedPath) -> tuple[float, bool]:
+        """The angle of the front wheels, and whether the predictive controller found it."""
+        speed = ahead.ego.speed_mps
+        if abs(speed) < STILL_MPS:
+            return self._steering_rad, True  # turning the wheels while standing only wears them
+        bend = math.tan(self._steering_rad) / self.params.wheelbase_m
+        change = self._bend_change(bend, ahead, along, path) if along is not None else None
+        if change is None:
+            return self._turned_to(self._simple_angle(ahead, path), dt_s), False
+        return self._turned_to(math.atan(self.params.wheelbase_m * (bend + change * dt_s / STEP_S)), dt_s), True
+
+    def _bend_change(self, bend: float, ahead: _Ahead, along: Along, path: TrackedPath) -> float | None:
+        speeds = (along.speed_mps[:-1] + along.speed_mps[1:]) / 2.0
+        corners = ahead.at_m + np.concatenate([[0.0], np.cumsum(speeds)]) * STEP_S
+        turned = path.turned(corners[:-1], corners[1:])
+        return self.mpc.aside(ahead.left_m, ahead.turn_rad, bend, self.delay.drift_1pm, speeds, turned)
+
+    def _simple_angle(self, ahead: _Ahead, path: TrackedPath) -> float:
         params = self.params
-        if abs(speed_mps) < 0.05:
-            return self._steering_rad  # turning the wheels while standing only wears them
-        ahead_m = at_m + max(speed_mps, 0.0) * params.steering_delay_s
-        bend = path.curvature_at(ahead_m)
-        stiffness = 1.0 / max(params.settling_min_m, params.settling_s * speed_mps)
-        back = -(stiffness**2) * left_m - 2.0 * stiffness * math.sin(turn_rad)
-        wanted = math.atan(params.wheelbase_m * (bend + min(max(back, -0.15), 0.15)))
-        wanted = min(max(wanted, -params.steering_max_rad), params.steering_max_rad)
+        stiffness = 1.0 / max(params.settling_min_m, params.settling_s * ahead.ego.speed_mps)
+        back = -(stiffness**2) * ahead.left_m - 2.0 * stiffness * math.sin(ahead.turn_rad)
+        return math.atan(params.wheelbase_m * (path.curvature_at(ahead.at_m) + min(max(back, -0.15), 0.15)))
+
+    def _turned_to(self, wanted_rad: float, dt_s: float) -> float:
+        """Towards an angle, no further and no faster than the wheels may."""
+        params = self.params
+        if not math.isfinite(wanted_rad):
+            return math.nan
+        wanted = min(max(wanted_rad, -params.steering_max_rad), params.steering_max_rad)
         most = params.steering_rate_max_radps * dt_s
         self._steering_rad += min(max(wanted - self._steering_rad, -most), most)
         return self._steering_rad
+
+    def _find_wheels(self, now_s: float, measured: Measured | None) -> None:
+        """Where somebody else has turned the wheels, go on from there."""
+        angle = self.delay.elsewhere(measured) if measured is not None else None
+        if angle is not None:
+            self._steering_rad = min(max(angle, -self.params.steering_max_rad), self.params.steering_max_rad)
+            self.delay.restart(now_s, math.tan(self._steering_rad) / self.params.wheelbase_m)
 
     # braking, limits
 
@@ -146,36 +253,9 @@ class Tracker:
         elapsed = now_s - before if before is not None else self.params.period_s
         return elapsed if 0.0 < elapsed < 10.0 * self.params.period_s else self.params.period_s
 
-
-@dataclass(frozen=True, eq=False)
-class _Path:
-    """A trajectory's way: a line with points PATH_STEP_M apart and more, and how far along it each time is."""
-
-    line: Line
-    along_m: np.ndarray[tuple[int], np.dtype[np.float64]]
-    curvature_1pm: np.ndarray[tuple[int], np.dtype[np.float64]]
-    time_along_m: np.ndarray[tuple[int], np.dtype[np.float64]]
-
-    @staticmethod
-    def of(trajectory: Trajectory) -> _Path:
-        points = np.stack([trajectory.x_m, trajectory.y_m], axis=1)
-        time_along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
-        kept = np.concatenate([[True], np.diff(np.floor(time_along / PATH_STEP_M)) > 0.0])
-        yaw = np.unwrap(trajectory.yaw_rad)
-        if kept.sum() < 2:  # it stands: a short way straight ahead
-            ahead = points[0] + np.array([math.cos(yaw[0]), math.sin(yaw[0])])
-            line = Line(
-                np.stack([points[0], ahead]), np.array([0.0, 1.0]), np.full(2, yaw[0]), np.full(2, trajectory.curvature_1pm[0])
-            )
-            return _Path(line, line.s_m, line.curvature_1pm, time_along)
-        line = Line(points[kept], time_along[kept], yaw[kept], trajectory.curvature_1pm[kept])
-        return _Path(line, line.s_m, line.curvature_1pm, time_along)
-
-    def place(self, ego: Ego) -> tuple[float, float, float]:
-        """Distance along, offset to the left, turn from the way."""
-        along, left = self.line.project(np.array([[ego.pose.x_m, ego.pose.y_m]]))
-        heading = float(np.interp(along[0], self.line.s_m, self.line.heading_rad))
-        return float(along[0]), float(left[0]), wrapped(ego.pose.yaw_rad - heading)
-
-    def curvature_at(self, along_m: float) -> float:
-        return float(np.interp(along_m, self.along_m, self.curvature_1pm))
+    def _compile(self) -> None:
+        """Compile what is hot before a car waits for it."""
+        n = self.mpc.steps
+        Line.through(np.eye(2)).project(np.zeros((1, 2)))
+        self.mpc.along(0.0, 5.0, 0.0, np.zeros((n + 1, 3)))
+        self.mpc.aside(0.5, 0.0, 0.0, 0.0, np.full(n, 5.0), np.zeros(n))

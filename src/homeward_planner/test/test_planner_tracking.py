@@ -65,10 +65,10 @@ def test_beside_the_line_it_steers_back(tracker: Tracker, left_m: float, turn_ra
 
 def test_in_a_bend_it_steers_by_the_bends_curvature(tracker: Tracker, controller_params) -> None:
     trajectory = straight(bend=0.05)
-    for step in range(40):
-        s = 0.16 * step
+    for step in range(80):
+        s = 0.16 * (step % 40)  # round and round on a short piece of it
         pose = Pose(math.sin(s * 0.05) / 0.05, (1.0 - math.cos(s * 0.05)) / 0.05, s * 0.05)
-        demand = tracker.step(0.02 * step, Ego(pose, 8.0), trajectory)
+        demand = tracker.step(0.02 * step, Ego(pose, 8.0), replace(trajectory, stamp_s=0.02 * step - s / 8.0))
     assert demand.steering_rad == pytest.approx(math.atan(controller_params.wheelbase_m * 0.05), abs=0.01)
     assert demand.stop_plan.curvature_1pm == pytest.approx([0.05] * POINTS, abs=2e-3)
 

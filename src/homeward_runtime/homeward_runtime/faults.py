@@ -60,6 +60,8 @@ _ROWS = (
     ("controller.trajectory_stale", E, "The plan stopped coming; the car is braking.", "See whether the planner died."),
     ("controller.no_localization", E, "Position lost while driving; the car is braking.", "See localization's faults."),
     ("controller.failed", E, "Steering failed; the car is stopping.", "Report it with the recording of the drive."),
+    ("controller.mpc_failed", W, "The car steers by its simpler law for a moment.", "If it lasts, report it with the recording of the drive."),
+    ("localization.moved", W, "The car's position was wrong and was set anew from the satellites.", "Check the antenna and the pose that was set."),
     ("sim.world_lost", E, "The simulated world went away.", "Start it again: ./homeward run."),
     ("sim.tick_late", W, "The simulation can't keep up with real time.", "Close other programs, or use fewer cars: traffic:=5."),
     ("sim.traffic_poked", W, "The traffic manager hung and was woken.", "Nothing to do; it goes on."),

@@ -87,6 +87,7 @@ TRAFFIC_LIGHTS = Interface("perception/traffic_lights", f"{_OURS}/msg/TrafficLig
 ROUTE = Interface("planner/route", "nav_msgs/msg/Path", "planner", profile=LATCHED, cockpit=_READ, doc="the way to the goal")
 PLANNER_STATE = Interface("planner/state", f"{_OURS}/msg/PlannerState", "planner", rate_hz=10, cockpit=_READ, doc="what the planner does and why")
 TRAJECTORY = Interface("planner/trajectory", f"{_OURS}/msg/Trajectory", "planner", rate_hz=10, cockpit=_READ, doc="where to be when")
+TRACKING_ERROR = Interface("controller/tracking_error", "geometry_msgs/msg/PointStamped", "controller", rate_hz=50, doc="x: further along [m], y: to the left [m], z: turned left [rad] of where the trajectory has the car")
 PLACES = Interface("planner/places", f"{_OURS}/msg/Places", "planner", profile=LATCHED, cockpit=_READ, doc="the places of this map")
 LANE_MAP = Interface("planner/lane_map", f"{_OURS}/msg/LaneMap", "planner", profile=LATCHED, cockpit=_READ, doc="the map's lines, for drawing")
 MARKERS = Interface("planner/markers", "visualization_msgs/msg/MarkerArray", "planner", profile=LATCHED, doc="the map for RViz")
