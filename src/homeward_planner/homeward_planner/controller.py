@@ -27,6 +27,7 @@ class ControllerNode(CarNode):
     def configure(self) -> None:
         self.params = self.load_params(ControllerParams)
         self.tracker = Tracker(self.params)
+        self.tracker.mpc.warm_up()
         self.localization: Any = None
         self.vehicle: Any = None
         self.trajectory: Any = None

@@ -106,6 +106,12 @@ class Mpc:
         """How many steps the horizon has."""
         return max(round(self.params.mpc_horizon_s / STEP_S), 2)
 
+    def warm_up(self) -> None:
+        """Compile both programs now, not on the road."""
+        steps = self.steps
+        self.along(0.0, 5.0, 0.0, np.tile([0.0, 5.0, 0.0], (steps + 1, 1)))
+        self.aside(0.1, 0.0, 0.0, 0.0, np.full(steps, 5.0), np.zeros(steps))
+
     def along(
         self, behind_m: float, speed_mps: float, acceleration_mps2: float, planned: Floats, slope_mps2: float = 0.0
     ) -> Along | None:
