@@ -110,12 +110,24 @@ def build(say: Callable[[str], None], paths: Paths = Paths()) -> None:
         known.update({package.name: fingerprint(package) for package in todo})
         known_path.write_text(json.dumps(known, indent=1))
         (paths.install / ".environment.json").unlink(missing_ok=True)
-        compile_world(say)
+        compile_hot_loops(say)
         say(f"built after {time.monotonic() - began:.0f} s")
     build_cockpit(say, paths)
 
 
-WARM_UP = """
+WARM_UP_PLANNER = """
+from pathlib import Path
+from homeward_planner.mpc import Mpc
+from homeward_planner.parameters import ControllerParams, PlannerParams
+from homeward_planner.speed_profile import warm_up
+from homeward_runtime.params import build, read_file
+values = dict(read_file(Path("params/car.yaml")))
+def section(kind, name):
+    return build(kind, {key: value for key, value in values["/**/" + name].items() if key in kind.__dataclass_fields__}, name)
+warm_up(section(PlannerParams, "planner"))
+Mpc(section(ControllerParams, "controller")).warm_up()
+"""
+WARM_UP_WORLD = """
 from homeward_sim.maps import read_map
 from homeward_sim.roads import RoadNetwork
 from homeward_sim.warm_up import warm_up
@@ -123,12 +135,16 @@ warm_up(RoadNetwork(*read_map("hometown")))
 """
 
 
-def compile_world(say: Callable[[str], None]) -> None:
-    """Let numba compile the world now and keep it, so that nobody waits for it at the start. Failing is no error: the
-    world would then say itself what is wrong with it."""
-    say("compiling the world (kept for the next time)")
-    environment = ros_environment() | {"PYTHONPATH": str(ROOT / "src" / "homeward_sim")}
-    subprocess.run([sys.executable, "-c", WARM_UP], env=environment, cwd=ROOT, capture_output=True, check=False)
+def compile_hot_loops(say: Callable[[str], None]) -> None:
+    """Let numba compile the world and the planner now and keep it, so that nobody waits for it at the start, and no car on
+    the road. Failing is no error: they would then say themselves what is wrong."""
+    say("compiling the world and the planner (kept for the next time)")
+    sources = [str(ROOT / "src" / name) for name in ("homeward_sim", "homeward_planner", "homeward_runtime")]
+    environment = ros_environment() | {"PYTHONPATH": os.pathsep.join(sources)}
+    both = [subprocess.Popen([sys.executable, "-c", program], env=environment, cwd=ROOT, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL) for program in (WARM_UP_WORLD, WARM_UP_PLANNER)]  # fmt: skip
+    for one in both:
+        one.wait()
 
 
 def _colcon(todo: list[Package], every: list[Package], say: Callable[[str], None], paths: Paths) -> None:
