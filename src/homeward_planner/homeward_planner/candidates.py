@@ -30,6 +30,7 @@ class Aim:
     arrive_m: tuple[float, float] | None = None
     arrive_s: tuple[float, float] = (0.0, 0.0)
     arrive_mps: tuple[float, float] = (0.0, 100.0)
+    arrive_left_m: float = 0.9
     left_m: tuple[float, ...] = (0.0,)
     """Offsets that are good to end on: the middle of the lane, and of those beside it."""
 

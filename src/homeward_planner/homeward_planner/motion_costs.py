@@ -17,9 +17,12 @@ from homeward_planner.jit import compiled
 from homeward_planner.plane import Floats
 
 STEP_S = 0.1
+TOO_LATE = 0.25  # of the cost of a hit: one after the horizon that braking at its end would not avert
+LAST_BRAKING_MPS2, TAIL_S = 5.0, 0.3
+EDGE_ROOM_M = 0.4  # so much is liked to be left to the edge
 EDGE_M = 0.15  # nearer is off the road: the grid is no finer
 HIT, OFF_ROAD, UNABLE = 2000.0, 1500.0, 1e6
-ROW_X, ROW_Y, ROW_YAW, ROW_V, ROW_A, ROW_BEND = range(6)
+ROW_X, ROW_Y, ROW_YAW, ROW_V, ROW_A, ROW_BEND, ROW_LEFT = range(7)
 
 
 class Body(NamedTuple):
@@ -40,9 +43,12 @@ class Body(NamedTuple):
 class Weights(NamedTuple):
     """What is liked less, how much: for a second of it, in the units named."""
 
-    speed: float = 0.35  # (m/s)^2 off the wanted speed
+    speed: float = 0.6  # m/s off the wanted speed
     haste: float = 1.2  # (m/s)^2 above the envelope
-    comfort: float = 0.08  # (m/s^2)^2 along
+    comfort: float = 0.1  # (m/s^2)^2 along
+    rough: float = 1.5  # (m/s^2)^2 beyond the usual
+    usual_up_mps2: float = 1.6
+    usual_down_mps2: float = 1.5
     side: float = 0.12  # (m/s^2)^2 to the side
     jerk: float = 0.01  # (m/s^3)^2
     offset: float = 0.25  # m^2 off the nearest good offset
@@ -65,6 +71,19 @@ class Surface(NamedTuple):
     y_m: float
     cell_m: float
     edge_m: Grid
+
+
+class Target(NamedTuple):
+    """The window of a goal within the horizon: times (places in the arrays), distances, offsets, speeds; `weight` 0: none."""
+
+    first: int
+    last: int
+    from_m: float
+    to_m: float
+    aside_m: float
+    slowest_mps: float
+    fastest_mps: float
+    weight: float
 
 
 class Start(NamedTuple):
@@ -107,7 +126,7 @@ def quintic(t: float, left: float, slope: float, bend: float, end: float) -> tup
 
 @compiled
 def lay(reference: Reference, start: Start, s: Floats, speed: Floats, end: float, length: float, out: Floats) -> bool:
-    """Fill `out` (6 × T: x, y, yaw, v, a, curvature) with a candidate; False where it folds over itself."""
+    """Fill `out` (7 × T: x, y, yaw, v, a, curvature, offset) with a candidate; False where it folds over itself."""
     row = np.empty(6)
     for place in range(len(s)):
         at_line(reference, s[place], row)
@@ -123,6 +142,7 @@ def lay(reference: Reference, start: Start, s: Floats, speed: Floats, end: float
         out[ROW_Y, place] = row[1] + left * math.cos(row[2])
         out[ROW_YAW, place] = row[2] + turn
         out[ROW_V, place] = speed[place] * room / cos
+        out[ROW_LEFT, place] = left
         bent = (second + (row[4] * left + row[3] * first) * math.tan(turn)) * cos * cos / room + row[3]
         out[ROW_BEND, place] = bent * cos / room
     for place in range(len(s) - 1):
@@ -174,7 +194,8 @@ def gap(body: Body, x: float, y: float, yaw: float, box: Floats) -> float:
     dx, dy = box[0] - x - ahead * cos, box[1] - y - ahead * sin
     distance = math.sqrt(dx * dx + dy * dy)
     if distance > 12.0 + half_length + box[3]:
-        return distance - half_length - box[3] - half_width - box[4]
+        apart: float = distance - half_length - box[3] - half_width - box[4]
+        return apart
     turn_cos, turn_sin = abs(math.cos(box[2] - yaw)), abs(math.sin(box[2] - yaw))
     box_cos, box_sin = math.cos(box[2]), math.sin(box[2])
     mine_ahead = abs(dx * cos + dy * sin) - half_length - box[3] * turn_cos - box[4] * turn_sin
@@ -186,7 +207,7 @@ def gap(body: Body, x: float, y: float, yaw: float, box: Floats) -> float:
 
 
 @compiled
-def road_cost(surface: Surface, body: Body, weights: Weights, out: Floats, room_m: float) -> float:
+def road_cost(surface: Surface, body: Body, weights: Weights, out: Floats, room_m: float, budget: float) -> float:
     """The edge: how little room is left to it; leaving the road costs the more the sooner (more than it does now, if at all)."""
     steps: int = out.shape[1]
     at_start = edge_gap(surface, body, out[ROW_X, 0], out[ROW_Y, 0], out[ROW_YAW, 0])
@@ -197,15 +218,38 @@ def road_cost(surface: Surface, body: Body, weights: Weights, out: Floats, room_
         if left < allowed:
             return cost + OFF_ROAD * (1.3 - place / steps)
         cost += weights.edge * STEP_S * (max(room_m - left, 0.0) / room_m) ** 2
+        if cost > budget:
+            return cost
     return cost
 
 
 @compiled
-def traffic_cost(body: Body, weights: Weights, boxes: Floats, share: Floats, out: Floats, room_m: float) -> float:
+def meets_braking(body: Body, box: Floats, out: Floats) -> bool:
+    """Whether the car would touch a thing that moves on as it does at the end, if from there on it braked to a standstill."""
+    last = out.shape[1] - 1
+    x, y, yaw, v = out[ROW_X, last], out[ROW_Y, last], out[ROW_YAW, last], out[ROW_V, last]
+    there = box[last].copy()
+    move_x, move_y = (box[last, 0] - box[last - 1, 0]) / STEP_S, (box[last, 1] - box[last - 1, 1]) / STEP_S
+    while v > 0.1:
+        v = max(v - LAST_BRAKING_MPS2 * TAIL_S, 0.0)
+        yaw += v * out[ROW_BEND, last] * TAIL_S
+        x += v * math.cos(yaw) * TAIL_S
+        y += v * math.sin(yaw) * TAIL_S
+        there[0] += move_x * TAIL_S
+        there[1] += move_y * TAIL_S
+        if gap(body, x, y, yaw, there) < 0.1:
+            return True
+    return False
+
+
+@compiled
+def traffic_cost(body: Body, weights: Weights, boxes: Floats, share: Floats, out: Floats, room_m: float, budget: float) -> float:
     """The boxes: how little room is left to each; touching one costs the more the sooner, the faster and the likelier."""
     steps: int = out.shape[1]
     cost: float = 0.0
     for one in range(len(boxes)):
+        if cost > budget:  # too dear already
+            return cost
         for place in range(1, steps):
             left = gap(body, out[ROW_X, place], out[ROW_Y, place], out[ROW_YAW, place], boxes[one, place])
             if left < 0.1:
@@ -213,49 +257,74 @@ def traffic_cost(body: Body, weights: Weights, boxes: Floats, share: Floats, out
                 break
             if left < room_m:
                 cost += share[one] * weights.near * STEP_S * ((room_m - left) / room_m) ** 2
+        else:
+            cost += share[one] * HIT * TOO_LATE if meets_braking(body, boxes[one], out) else 0.0
     return cost
+
+
+def offset_cost(end_m: Floats, good_m: Floats, weights: Weights, points: int) -> Floats:
+    """What it costs to end beside the nearest good offset, or on one that isn't the way's own."""
+    gaps = weights.offset * (end_m[:, None] - good_m[None, :]) ** 2 + weights.wrong_lane * np.abs(good_m)[None, :] / 3.0
+    return np.asarray(gaps.min(axis=1) * points * STEP_S, dtype=np.float64)
 
 
 @compiled
 def taste(
-    reference: Reference, start: Start, weights: Weights, out: Floats, s: Floats, end: float, good: Floats, wanted: float
+    reference: Reference, start: Start, weights: Weights, out: Floats, s: Floats, wanted: float
 ) -> float:
-    """Comfort, the wanted speed, and the lane."""
+    """Comfort and the wanted speed."""
     row = np.empty(6)
     cost, before = 0.0, start.acceleration_mps2
     for place in range(out.shape[1]):
         at_line(reference, s[place], row)
         v, a = out[ROW_V, place], out[ROW_A, place]
         top = min(wanted, row[5])
-        cost += weights.speed * (v - top) ** 2 * (0.5 + place / out.shape[1]) + weights.haste * max(v - row[5], 0.0) ** 2
-        cost += weights.comfort * a * a + weights.side * (v * v * out[ROW_BEND, place]) ** 2
+        cost += weights.speed * abs(v - top) * (0.5 + place / out.shape[1]) + weights.haste * max(v - row[5], 0.0) ** 2
+        beyond = max(a - weights.usual_up_mps2, 0.0) + 0.5 * max(-a - weights.usual_down_mps2, 0.0)
+        cost += weights.comfort * a * a + weights.rough * beyond**2 + weights.side * (v * v * out[ROW_BEND, place]) ** 2
         cost += weights.jerk * ((a - before) / STEP_S) ** 2
         before = a
-    least = 1e9
-    for place in range(len(good)):
-        least = min(least, weights.offset * (end - good[place]) ** 2 + weights.wrong_lane * abs(good[place]) / 3.0)
-    return cost * STEP_S + least * s.size * STEP_S
+    return cost * STEP_S
+
+
+@compiled
+def late(target: Target, out: Floats, s: Floats) -> float:
+    """How far a candidate is beside a goal's window, in metres and m/s, at the best time in it."""
+    least: float = np.inf
+    for place in range(target.first, target.last + 1):
+        missed = max(max(target.from_m - s[place], s[place] - target.to_m), 0.0)
+        missed += max(abs(out[ROW_LEFT, place]) - target.aside_m, 0.0)
+        missed += max(max(target.slowest_mps - out[ROW_V, place], out[ROW_V, place] - target.fastest_mps), 0.0)
+        least = min(least, missed)
+    cost: float = least * target.weight
+    return cost
 
 
 @compiled
 def costs(
     reference: Reference, surface: Surface, body: Body, weights: Weights, start: Start, s: Floats, speed: Floats,
-    which: Floats, end: Floats, length: Floats, extra: Floats, boxes: Floats, share: Floats, good: Floats, wanted: float,
-    room_m: float, found: Floats,
-) -> int:  # fmt: skip
-    """The number of the cheapest candidate. What can only become dearer than the best so far isn't looked at further."""
-    best, least = -1, np.inf
-    out = np.zeros((6, s.shape[1]))
+    which: Floats, end: Floats, length: Floats, target: Target, at_least: Floats, boxes: Floats, share: Floats,
+    aside: Floats, wanted: float, room_m: float, least: float, found: Floats,
+) -> tuple[int, float]:  # fmt: skip
+    """The number of the cheapest candidate below `least`, or -1, and its cost.
+
+    Candidates come by what they cost at least, cheapest first; what can only become dearer than the best isn't looked at.
+    """
+    best = -1
+    out = np.zeros((7, s.shape[1]))
     for one in range(len(which)):
+        if at_least[one] >= least:
+            break
         motion = int(which[one])
-        if extra[motion] >= least or not lay(reference, start, s[motion], speed[motion], end[one], length[one], out):
+        if not lay(reference, start, s[motion], speed[motion], end[one], length[one], out):
             continue
         beyond = unable(body, start, out)
-        cost = extra[motion] + (UNABLE * (1.0 + beyond) if beyond > 1e-6 else 0.0)
-        cost += taste(reference, start, weights, out, s[motion], end[one], good, wanted) if cost < least else 0.0
-        cost += road_cost(surface, body, weights, out, 0.4) if cost < least else 0.0
-        cost += traffic_cost(body, weights, boxes, share, out, room_m) if cost < least else 0.0
+        cost = aside[one] + (UNABLE * (1.0 + beyond) if beyond > 1e-6 else 0.0)
+        cost += late(target, out, s[motion]) if target.weight > 0.0 else 0.0
+        cost += taste(reference, start, weights, out, s[motion], wanted) if cost < least else 0.0
+        cost += traffic_cost(body, weights, boxes, share, out, room_m, least - cost) if cost < least else 0.0
+        cost += road_cost(surface, body, weights, out, EDGE_ROOM_M, least - cost) if cost < least else 0.0
         if cost < least:
             best, least = one, cost
             found[:] = out
-    return best
+    return best, least

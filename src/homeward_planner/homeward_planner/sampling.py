@@ -13,7 +13,7 @@ import numpy as np
 from homeward_planner import candidates, motion_costs
 from homeward_planner.candidates import Aim
 from homeward_planner.drivable import Drivable
-from homeward_planner.motion_costs import Body, Reference, Surface, Weights
+from homeward_planner.motion_costs import Body, Reference, Surface, Target, Weights
 from homeward_planner.plane import Floats, Line, wrapped
 from homeward_planner.prediction import Forecast
 from homeward_planner.scene import Ego
@@ -23,6 +23,7 @@ STEP_S = 0.1
 STEP_M = 0.5
 STRAIGHT_ON_M = 60.0
 OFFSETS_M = (-3.75, -3.0, -2.25, -1.5, -0.75, -0.35, 0.0, 0.35, 0.75, 1.5, 2.25, 3.0, 3.75)
+SURE = 0.7  # of a cost along the line is one in the plane as well
 LATE = 40.0  # for a second (or metre) that a goal's window is missed by
 SIDEWAYS_RAD = math.radians(75.0)
 
@@ -53,13 +54,16 @@ class Plan:
     trajectory: Trajectory
     s_m: Floats
     free: bool
+    cost: float
 
 
 def plan(
     now_s: float, ego: Ego, steering_rad: float, way: Way, aim: Aim, body: Body, surface: Drivable, forecast: Forecast,
-    horizon_s: float = 4.0, weights: Weights = Weights(), room_m: float = 1.0,
+    horizon_s: float = 4.0, weights: Weights = Weights(), room_m: float = 1.0, below: float = np.inf,
 ) -> Plan | None:  # fmt: skip
-    """The best motion from here. None where the car stands across the way, so that no candidate can be laid."""
+    """The best motion from here. None where the car stands across the way, so that no candidate can be laid, and where none
+    costs less than `below`.
+    """
     steps = round(horizon_s / STEP_S)
     start = _start(ego, steering_rad, way, body)
     if start is None:
@@ -71,23 +75,40 @@ def plan(
     motions = candidates.along(start.s_m, slowed, ego.acceleration_mps2, aim, steps)
     offsets = sorted({*(good + one for good in aim.left_m for one in OFFSETS_M)})
     which, end, length = candidates.sides(motions, offsets)
-    found = np.zeros((6, steps + 1))
+    at_least = _at_least(motions, way, aim, weights)[which.astype(np.intp)]
+    aside = motion_costs.offset_cost(end, np.array(aim.left_m), weights, steps + 1)
+    at_least += aside
+    order = np.argsort(at_least, kind="stable")
+    which, end, length, at_least, aside = (column[order] for column in (which, end, length, at_least, aside))
+    found = np.zeros((7, steps + 1))
     grid = Surface(*surface.corner_m, surface.cell_m, surface.edge_m)
-    best = motion_costs.costs(
-        way.reference, grid, body, weights, start, motions.s_m, motions.speed_mps, which, end, length, _late(motions, aim),
-        forecast.boxes, forecast.share, np.array(aim.left_m, dtype=np.float64), aim.speed_mps, room_m, found,
+    best, cost = motion_costs.costs(
+        way.reference, grid, body, weights, start, motions.s_m, motions.speed_mps, which, end, length, _target(aim, steps),
+        at_least, forecast.boxes, forecast.share, aside, aim.speed_mps, room_m, below, found,
     )  # fmt: skip
     if best < 0:
         return None
     free = _free(grid, body, weights, found, forecast, room_m)
     times: Floats = np.arange(steps + 1, dtype=np.float64) * STEP_S
-    x, y, yaw, v, a, bend = found
-    return Plan(Trajectory(now_s, times, x, y, np.unwrap(yaw), v, a, bend), motions.s_m[int(which[best])], free)
+    x, y, yaw, v, a, bend, _ = found
+    return Plan(Trajectory(now_s, times, x, y, np.unwrap(yaw), v, a, bend), motions.s_m[int(which[best])], free, cost)
+
+
+def _at_least(motions: candidates.Along, way: Way, aim: Aim, weights: Weights) -> Floats:
+    """What each motion along the way costs whatever it does to the side: comfort, and most of the speed it lacks."""
+    at = np.arange(len(way.reference.rows)) * way.reference.step_m
+    top = np.minimum(np.interp(motions.s_m, at, way.reference.rows[:, 5]), aim.speed_mps)
+    rising = 0.5 + np.arange(motions.s_m.shape[1]) / motions.s_m.shape[1]
+    a = np.diff(motions.speed_mps, axis=1) / STEP_S
+    beyond = np.maximum(a - weights.usual_up_mps2, 0.0) + 0.5 * np.maximum(-a - weights.usual_down_mps2, 0.0)
+    rough = (weights.comfort * a**2 + weights.rough * beyond**2).sum(axis=1)
+    slow = (weights.speed * np.abs(motions.speed_mps - top) * rising).sum(axis=1)
+    return np.asarray(SURE * STEP_S * (rough + slow), dtype=np.float64)
 
 
 def _free(grid: Surface, body: Body, weights: Weights, found: Floats, forecast: Forecast, room_m: float) -> bool:
-    road = motion_costs.road_cost(grid, body, weights, found, 0.4)
-    traffic = motion_costs.traffic_cost(body, weights, forecast.boxes, forecast.share, found, room_m)
+    road = motion_costs.road_cost(grid, body, weights, found, motion_costs.EDGE_ROOM_M, np.inf)
+    traffic = motion_costs.traffic_cost(body, weights, forecast.boxes, forecast.share, found, room_m, np.inf)
     return road < motion_costs.OFF_ROAD * 0.3 and traffic < motion_costs.HIT * 0.1
 
 
@@ -106,18 +127,14 @@ def _start(ego: Ego, steering_rad: float, way: Way, body: Body) -> motion_costs.
     return motion_costs.Start(s, left, slope, bend, steering_rad, ego.acceleration_mps2)
 
 
-def _late(motions: candidates.Along, aim: Aim) -> Floats:
-    """What each motion costs for missing the goal's window: by how far it is beside it at the best time in it."""
-    cost = np.zeros(len(motions.s_m))
+def _target(aim: Aim, steps: int) -> Target:
+    """The goal's window as far as the horizon reaches; where it lies beyond, how far the car has to be by then."""
     if aim.arrive_m is None:
-        return cost
-    last = (motions.s_m.shape[1] - 1) * STEP_S
-    early, late = min(aim.arrive_s[0], last), min(aim.arrive_s[1], last)
-    times = slice(max(math.floor(early / STEP_S), 0), max(math.ceil(late / STEP_S), 1) + 1)
-    rest = max(aim.arrive_s[0] - last, 0.0)
-    s, v = motions.s_m[:, times], motions.speed_mps[:, times]
-    low, high = aim.arrive_m[0] - rest * max(aim.speed_mps * 1.3, 5.0), aim.arrive_m[1]
-    missed = np.maximum(np.maximum(low - s, s - high), 0.0)
-    if rest == 0.0:
-        missed = missed + np.maximum(np.maximum(aim.arrive_mps[0] - v, v - aim.arrive_mps[1]), 0.0)
-    return np.asarray(LATE * missed.min(axis=1), dtype=np.float64)
+        return Target(0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    first = min(math.ceil(aim.arrive_s[0] / STEP_S - 1e-6), steps)
+    last = min(max(math.floor(aim.arrive_s[1] / STEP_S + 1e-6), first), steps)
+    rest = max(aim.arrive_s[0] - steps * STEP_S, 0.0)
+    if rest > 0.0:
+        by_then_m = aim.arrive_m[0] - rest * max(aim.speed_mps * 1.3, 5.0)
+        return Target(steps, steps, by_then_m, aim.arrive_m[1], 99.0, 0.0, 99.0, LATE)
+    return Target(max(first, 1), max(last, 1), *aim.arrive_m, aim.arrive_left_m, *aim.arrive_mps, LATE)
