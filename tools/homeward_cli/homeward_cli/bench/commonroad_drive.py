@@ -7,8 +7,10 @@ rate and one acceleration, held for the step, integrated exactly as the judge's 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from homeward_cli.environment import ROOT
 from homeward_planner.candidates import Aim
 from homeward_planner.corridor import Corridor, build
 from homeward_planner.drivable import Drivable, drivable
-from homeward_planner.lane_graph import Lane, LaneGraph, OnLane
+from homeward_planner.lane_graph import Lane, LaneGraph
 from homeward_planner.motion_costs import Body
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.plane import Floats, Line
@@ -38,6 +40,9 @@ WHEELBASE_M = FRONT_AXLE_M + REAR_AXLE_M
 BRAKE_ONLY_MPS2 = 8.0
 LOOK_M = 200.0
 SUBSTEPS = 10
+MOST_WAYS = 3
+FORKS_M = 60.0
+OTHER_WAY = 5.0  # so much cheaper another way has to be before it is taken
 
 
 @dataclass(frozen=True)
@@ -98,14 +103,13 @@ class Driver:
         self.scenario, self.params, self.body = scenario, params, car_body()
         self.goal = min(scenario.task.goals, key=lambda goal: goal.steps[1])
         self.predictor = Predictor(scenario.graph)
-        self.corridor = _corridor(scenario, self.goal)
-        self.way = Way.along(*self._line())
-        self.surface: Drivable = drivable(scenario.graph, self.way.line.points_m)
-        self.lefts = _good_offsets(scenario)
+        corridors = _corridors(scenario, self.goal)
+        lines = [(one.line, envelope(one, params)) for one in corridors] or [self._straight_on()]
+        self.ways = [Way.along(*line) for line in lines]
+        self.taken = self.ways[0]
+        self.surface: Drivable = drivable(scenario.graph, np.concatenate([way.line.points_m for way in self.ways]))
 
-    def _line(self) -> tuple[Line, Floats]:
-        if self.corridor is not None:
-            return self.corridor.line, envelope(self.corridor, self.params)
+    def _straight_on(self) -> tuple[Line, Floats]:
         pose, speed = self.scenario.task.pose, self.scenario.task.speed_mps
         ahead = np.arange(-10.0, LOOK_M, 0.5)
         points = np.stack([pose.x_m + ahead * math.cos(pose.yaw_rad), pose.y_m + ahead * math.sin(pose.yaw_rad)], axis=1)
@@ -116,19 +120,28 @@ class Driver:
         step_s = self.scenario.step_s
         ego = Ego(Pose(car.x_m, car.y_m, car.yaw_rad), car.speed_mps, car.acceleration_mps2)
         forecast = self.predictor.predict(step * step_s, self.scenario.things(step), round(4.0 / 0.1))
-        return plan(step * step_s, ego, car.steering_rad, self.way, self._aim(step, car), self.body, self.surface, forecast)
+        best, below = None, np.inf
+        others = [way for way in self.ways if way is not self.taken]
+        for way in [self.taken, *others[step % max(len(others), 1) :][:1]]:
+            if best is not None and best.free:
+                break  # another way is only looked at in need, and one a cycle
+            aim = self._aim(step, car, way)
+            found = plan(step * step_s, ego, car.steering_rad, way, aim, self.body, self.surface, forecast, below=below)
+            if found is not None:
+                best, below, self.taken = found, found.cost - OTHER_WAY, way
+        return best
 
-    def _aim(self, step: int, car: Car) -> Aim:
-        here = float(self.way.line.project(np.array([[car.x_m, car.y_m]]))[0][0])
-        top = float(self.way.reference.rows[:, 5].max())
+    def _aim(self, step: int, car: Car, way: Way) -> Aim:
+        here = float(way.line.project(np.array([[car.x_m, car.y_m]]))[0][0])
+        top = float(way.reference.rows[:, 5].max())
         if not self.goal.areas_m:
-            return Aim(top, left_m=self.lefts)
+            return Aim(top)
         early, late = ((end - step) * self.scenario.step_s for end in self.goal.steps)
-        span = _span(self.way.line, self.goal)
+        span = _span(way.line, self.goal)
         low, high = self.goal.speed_mps if self.goal.speed_mps is not None else (0.0, 100.0)
         even = (sum(span) / 2.0 - here) / max((early + late) / 2.0, 0.5)
         speed = min(max(even, 0.5), max(top, (span[0] - here) / max(late, 0.3)))
-        return Aim(speed, span, (max(early, 0.0), max(late, 0.0)), (max(low, 0.0), high), self.lefts)
+        return Aim(speed, span, (max(early, 0.0), max(late, 0.0)), (max(low, 0.0), high))
 
 
 def drive(path: Path) -> Driven:
@@ -192,43 +205,55 @@ def _inputs(car: Car, found: Plan | None, step_s: float) -> tuple[float, float]:
     return rate, max(min((speed - car.speed_mps) / step_s, highest), -GRIP_MPS2, -car.speed_mps / step_s)
 
 
-def _corridor(scenario: Scenario, goal: Goal) -> Corridor | None:
-    """The way to the goal's place; where there is none, or no way to it, the way that goes on most straightly."""
-    start = scenario.task.pose
+def _corridors(scenario: Scenario, goal: Goal) -> list[Corridor]:
+    """The way to the goal's place; where there is none, or no way to it, the ways on from here: any will do."""
+    graph, start = scenario.graph, scenario.task.pose
+    for pose in _poses(scenario, goal):
+        route = find_route(graph, start, pose)
+        if not isinstance(route, Refusal):
+            return [build(graph, route)]
+    places = graph.places_near(start, 4.0, math.radians(70.0))
+    near = [place for place in places if abs(place.left_m) < abs(places[0].left_m) + 0.5]
+    ways = (way for place in near for way in _onward(graph, (place.lane,), -place.s_m))
+    found = dict.fromkeys(itertools.islice(ways, MOST_WAYS * 4))
+    return [build(graph, _route(graph, start, way)) for way in sorted(found, key=lambda way: _turning(graph, way))[:MOST_WAYS]]
+
+
+def _poses(scenario: Scenario, goal: Goal) -> Iterator[Pose]:
+    """Places to send the car to: on the goal's lanes; else on a lane under an area's middle."""
     for lane in sorted(goal.lanes, key=lambda lane: scenario.graph.lanes[lane].id):
         line = scenario.graph.lanes[lane].line
-        for share in (0.5, 0.9):
-            route = find_route(scenario.graph, start, Pose(*line.pose_at(line.length_m * share)))
-            if not isinstance(route, Refusal):
-                return build(scenario.graph, route)
+        yield from (Pose(*line.pose_at(line.length_m * share)) for share in (0.5, 0.9))
     for area in goal.areas_m:
         x, y = area.mean(axis=0)
-        for place in scenario.graph.places_near(Pose(float(x), float(y), start.yaw_rad), 6.0):
-            route = find_route(scenario.graph, start, Pose(*scenario.graph.lanes[place.lane].line.pose_at(place.s_m)))
-            if not isinstance(route, Refusal):
-                return build(scenario.graph, route)
-    places = scenario.graph.places_near(start, 4.0, math.radians(70.0))
-    return build(scenario.graph, _onward(scenario.graph, places[0])) if places else None
+        for place in scenario.graph.places_near(Pose(float(x), float(y), scenario.task.pose.yaw_rad), 6.0):
+            yield Pose(*scenario.graph.lanes[place.lane].line.pose_at(place.s_m))
 
 
-def _onward(graph: LaneGraph, place: OnLane) -> Route:
-    """Along the lanes that turn least."""
-    lane, way = graph.lanes[place.lane], 0.0
-    legs = [Leg(lane.index, max(place.s_m, 0.0), lane.length_m)]
-    while way < LOOK_M and lane.successors:
-        lane = min((graph.lanes[one] for one in lane.successors), key=_bend)
-        legs.append(Leg(lane.index, 0.0, lane.length_m))
-        way += lane.length_m
-    return Route(tuple(legs), Pose(*lane.line.pose_at(lane.length_m)), 0.0)
+def _onward(graph: LaneGraph, lanes: tuple[int, ...], way_m: float) -> Iterator[tuple[int, ...]]:
+    """Each way on along lanes, up to LOOK_M; beyond FORKS_M only the straightest."""
+    way_m += graph.lanes[lanes[-1]].length_m
+    following = [graph.lanes[one] for one in graph.lanes[lanes[-1]].successors if one not in lanes]
+    if way_m > LOOK_M or not following:
+        yield lanes
+        return
+    for lane in sorted(following, key=_bend)[: None if way_m < FORKS_M else 1]:
+        yield from _onward(graph, (*lanes, lane.index), way_m)
+
+
+def _route(graph: LaneGraph, start: Pose, lanes: tuple[int, ...]) -> Route:
+    first, last = graph.place_on(lanes[0], start), graph.lanes[lanes[-1]]
+    legs = [Leg(lane, 0.0, graph.lanes[lane].length_m) for lane in lanes]
+    legs[0] = dataclasses.replace(legs[0], from_m=min(max(first.s_m, 0.0), legs[0].to_m))
+    return Route(tuple(legs), Pose(*last.line.pose_at(last.length_m)), 0.0)
+
+
+def _turning(graph: LaneGraph, lanes: tuple[int, ...]) -> float:
+    return sum(_bend(graph.lanes[lane]) for lane in lanes)
 
 
 def _bend(lane: Lane) -> float:
     return float(abs(lane.line.heading_rad[-1] - lane.line.heading_rad[0]))
-
-
-def _good_offsets(scenario: Scenario) -> tuple[float, ...]:
-    """The middle of the way; and for a task without a place, of the lanes beside it."""
-    return (0.0,)
 
 
 def _span(line: Line, goal: Goal) -> tuple[float, float]:
