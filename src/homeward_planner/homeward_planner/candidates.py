@@ -49,23 +49,25 @@ def along(s_m: float, speed_mps: float, acceleration_mps2: float, aim: Aim, step
     times: Floats = np.arange(steps + 1, dtype=np.float64) * STEP_S
     top = max(aim.speed_mps, speed_mps, 1.0) * 1.1
     wanted = np.unique(np.concatenate([np.linspace(0.0, top, 9), [aim.speed_mps, speed_mps]]))
-    rows = [_to_speed(times, speed_mps, acceleration_mps2, end, over) for end in wanted for over in SPEED_TIMES_S]
-    rows += [_steady(times, speed_mps, steady) for steady in STEADY_MPS2]
+    ends, overs = (one.reshape(-1, 1) for one in np.meshgrid(wanted, np.array(SPEED_TIMES_S), indexing="ij"))
+    rows = [_to_speed(times, speed_mps, acceleration_mps2, ends, overs)]
+    rows += [_steady(times, speed_mps, np.array(STEADY_MPS2)[:, None])]
     rows += list(_to_place(times, s_m, speed_mps, acceleration_mps2, aim))
-    speed = np.stack([row[0] for row in rows])
-    acceleration = np.stack([row[1] for row in rows])
-    way = np.concatenate([np.zeros((len(rows), 1)), np.cumsum((speed[:, 1:] + speed[:, :-1]) / 2.0 * STEP_S, axis=1)], axis=1)
+    speed = np.concatenate([row[0] for row in rows])
+    acceleration = np.concatenate([row[1] for row in rows])
+    way = np.concatenate([np.zeros((len(speed), 1)), np.cumsum((speed[:, 1:] + speed[:, :-1]) / 2.0 * STEP_S, axis=1)], axis=1)
     return Along(s_m + way, speed, acceleration)
 
 
 def _stopped(speed: Floats, acceleration: Floats) -> tuple[Floats, Floats]:
-    """No way back: once at a standstill by braking, it stays there."""
-    moving = np.minimum.accumulate(np.concatenate([[1.0], speed[1:]])) > 0.0
+    """No way back: once at a standstill by braking, it stays there. Rows of M × T."""
+    before = np.concatenate([np.ones_like(speed[:, :1]), speed[:, 1:]], axis=1)
+    moving = np.minimum.accumulate(before, axis=1) > 0.0
     return np.where(moving, np.maximum(speed, 0.0), 0.0), np.where(moving, acceleration, 0.0)
 
 
-def _to_speed(times: Floats, speed: float, acceleration: float, end: float, over_s: float) -> tuple[Floats, Floats]:
-    """The quartic that ends with a speed and no acceleration; then steady."""
+def _to_speed(times: Floats, speed: float, acceleration: float, end: Floats, over_s: Floats) -> tuple[Floats, Floats]:
+    """The quartics that ends with a speed and no acceleration; then steady."""
     t = np.clip(times / over_s, 0.0, 1.0)
     change, bend = end - speed, acceleration * over_s
     v = speed + bend * t + (3.0 * change - 2.0 * bend) * t**2 + (bend - 2.0 * change) * t**3
@@ -73,8 +75,8 @@ def _to_speed(times: Floats, speed: float, acceleration: float, end: float, over
     return _stopped(v, np.where(times < over_s, a, 0.0))
 
 
-def _steady(times: Floats, speed: float, acceleration: float) -> tuple[Floats, Floats]:
-    return _stopped(speed + acceleration * times, np.full_like(times, acceleration))
+def _steady(times: Floats, speed: float, acceleration: Floats) -> tuple[Floats, Floats]:
+    return _stopped(speed + acceleration * times, acceleration + 0.0 * times)
 
 
 def _to_place(times: Floats, s_m: float, speed: float, acceleration: float, aim: Aim) -> Sequence[tuple[Floats, Floats]]:
@@ -92,7 +94,7 @@ def _to_place(times: Floats, s_m: float, speed: float, acceleration: float, aim:
 
 def _quintic(times: Floats, way: float, speed: float, acceleration: float, end: float, over_s: float) -> tuple[Floats, Floats]:
     """The quintic that ends after a way with a speed and no acceleration; then steady."""
-    t = np.clip(times / over_s, 0.0, 1.0)
+    t = np.clip(times / over_s, 0.0, 1.0)[None, :]
     v0, a0, v1 = speed * over_s, acceleration * over_s**2 / 2.0, end * over_s
     rest, rise, turn = way - v0 - a0, v1 - v0 - 2.0 * a0, -2.0 * a0
     c3, c4, c5 = 10 * rest - 4 * rise + turn / 2, -15 * rest + 7 * rise - turn, 6 * rest - 3 * rise + turn / 2

@@ -111,6 +111,16 @@ def at_line(reference: Reference, s: float, out: Floats) -> None:
 
 
 @compiled
+def rows_along(reference: Reference, s: Floats) -> Floats:
+    """The rows of the reference at K × T distances: K × T × 6; found once for all that lies beside a motion."""
+    rows = np.empty((s.shape[0], s.shape[1], 6))
+    for motion in range(s.shape[0]):
+        for place in range(s.shape[1]):
+            at_line(reference, s[motion, place], rows[motion, place])
+    return rows
+
+
+@compiled
 def quintic(t: float, left: float, slope: float, bend: float, end: float) -> tuple[float, float, float]:
     """Value and two derivatives, over a share t of a length, of the quintic from a state to rest at `end`, and at rest."""
     if t >= 1.0:
@@ -125,11 +135,10 @@ def quintic(t: float, left: float, slope: float, bend: float, end: float) -> tup
 
 
 @compiled
-def lay(reference: Reference, start: Start, s: Floats, speed: Floats, end: float, length: float, out: Floats) -> bool:
+def lay(rows: Floats, start: Start, s: Floats, speed: Floats, end: float, length: float, out: Floats) -> bool:
     """Fill `out` (7 × T: x, y, yaw, v, a, curvature, offset) with a candidate; False where it folds over itself."""
-    row = np.empty(6)
     for place in range(len(s)):
-        at_line(reference, s[place], row)
+        row = rows[place]
         t = (s[place] - start.s_m) / length
         left, first, second = quintic(t, start.left_m, start.slope * length, start.bend * length**2, end)
         first, second = first / length, second / length**2
@@ -270,16 +279,14 @@ def offset_cost(end_m: Floats, good_m: Floats, weights: Weights, points: int) ->
 
 @compiled
 def taste(
-    reference: Reference, start: Start, weights: Weights, out: Floats, s: Floats, wanted: float
+    rows: Floats, start: Start, weights: Weights, out: Floats, wanted: float
 ) -> float:
     """Comfort and the wanted speed."""
-    row = np.empty(6)
     cost, before = 0.0, start.acceleration_mps2
     for place in range(out.shape[1]):
-        at_line(reference, s[place], row)
         v, a = out[ROW_V, place], out[ROW_A, place]
-        top = min(wanted, row[5])
-        cost += weights.speed * abs(v - top) * (0.5 + place / out.shape[1]) + weights.haste * max(v - row[5], 0.0) ** 2
+        top = min(wanted, rows[place, 5])
+        cost += weights.speed * abs(v - top) * (0.5 + place / out.shape[1]) + weights.haste * max(v - rows[place, 5], 0.0) ** 2
         beyond = max(a - weights.usual_up_mps2, 0.0) + 0.5 * max(-a - weights.usual_down_mps2, 0.0)
         cost += weights.comfort * a * a + weights.rough * beyond**2 + weights.side * (v * v * out[ROW_BEND, place]) ** 2
         cost += weights.jerk * ((a - before) / STEP_S) ** 2
@@ -311,17 +318,18 @@ def costs(
     Candidates come by what they cost at least, cheapest first; what can only become dearer than the best isn't looked at.
     """
     best = -1
+    rows = rows_along(reference, s)
     out = np.zeros((7, s.shape[1]))
     for one in range(len(which)):
         if at_least[one] >= least:
             break
         motion = int(which[one])
-        if not lay(reference, start, s[motion], speed[motion], end[one], length[one], out):
+        if not lay(rows[motion], start, s[motion], speed[motion], end[one], length[one], out):
             continue
         beyond = unable(body, start, out)
         cost = aside[one] + (UNABLE * (1.0 + beyond) if beyond > 1e-6 else 0.0)
         cost += late(target, out, s[motion]) if target.weight > 0.0 else 0.0
-        cost += taste(reference, start, weights, out, s[motion], wanted) if cost < least else 0.0
+        cost += taste(rows[motion], start, weights, out, wanted) if cost < least else 0.0
         cost += traffic_cost(body, weights, boxes, share, out, room_m, least - cost) if cost < least else 0.0
         cost += road_cost(surface, body, weights, out, EDGE_ROOM_M, least - cost) if cost < least else 0.0
         if cost < least:
