@@ -12,7 +12,7 @@ REMEMBERED = 48
 LONGEST_S = 0.6
 STEP_S = 0.02
 ESTIMATED_FROM_MPS = 2.0
-DRIFT_TIME_S, DRIFT_MOST_1PM = 0.7, 0.03
+DRIFT_TIME_S, DRIFT_MOST_1PM = 2.5, 0.03  # slow: learnt fast, it would answer to a delay that is not quite known
 ELSEWHERE_RAD, ELSEWHERE_FOR_S = 0.06, 0.2
 
 
