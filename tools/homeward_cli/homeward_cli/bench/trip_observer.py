@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 
+from homeward_cli.bench.trip_quality import TripQuality
 from homeward_interfaces.msg import Engagement, LocalizationState, PlannerState
 from homeward_interfaces.srv import DriveTo, SetEngaged
 from homeward_runtime import ledger
@@ -30,6 +32,10 @@ class TripObserver:
         self.latest: dict[str, Any] = {}
         self.timings: list[tuple[int, int]] = []  # monotonic ns: receipt of the sensor message, send of the CAN frame
         self.stops, self.noting, self.simulated_s = 0, False, 0.0
+        self.quality = TripQuality()
+        self._subscribe(ledger.TRAJECTORY, self._on_plan)
+        self._subscribe(ledger.TRUTH_EGO, self._on_truth)
+        self._subscribe(ledger.VEHICLE_STATE, self._on_motion)
         for row in (ledger.PLANNER_STATE, ledger.PLACES, ledger.ENGAGEMENT):
             self.watch(row)
         self._subscribe(ledger.COMMAND_TIMING, self._on_timing)
@@ -49,6 +55,21 @@ class TripObserver:
     def _on_timing(self, message: Any) -> None:
         if self.noting:
             self.timings.append((message.sensor_receipt_ns, message.sent_ns))
+
+    def _on_plan(self, message: Any) -> None:
+        if self.noting:
+            points = np.stack([message.x_m, message.y_m], axis=1)
+            self.quality.plans += [(seconds_of(message.header.stamp), points)] if len(points) > 1 else []
+
+    def _on_truth(self, message: Any) -> None:
+        if self.noting:
+            place = message.pose.pose.position
+            self.quality.places.append((seconds_of(message.header.stamp), place.x, place.y))
+
+    def _on_motion(self, message: Any) -> None:
+        if self.noting:
+            stamp_s = seconds_of(message.header.stamp)
+            self.quality.motions.append((stamp_s, message.speed_mps, message.acceleration_mps2, message.yaw_rate_radps))
 
     def spin(self, seconds: float) -> None:
         end = time.monotonic() + seconds
