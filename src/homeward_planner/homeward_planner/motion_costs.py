@@ -234,9 +234,13 @@ def road_cost(surface: Surface, body: Body, weights: Weights, out: Floats, room_
 
 @compiled
 def meets_braking(body: Body, box: Floats, out: Floats) -> bool:
-    """Whether the car would touch a thing that moves on as it does at the end, if from there on it braked to a standstill."""
+    """Whether the car would run into a thing ahead, moving on as at the end, if it braked to a standstill from there on."""
     last = out.shape[1] - 1
     x, y, yaw, v = out[ROW_X, last], out[ROW_Y, last], out[ROW_YAW, last], out[ROW_V, last]
+    ahead_m = (box[last, 0] - x) * math.cos(yaw) + (box[last, 1] - y) * math.sin(yaw)
+    moves = abs(box[last, 0] - box[last - 1, 0]) + abs(box[last, 1] - box[last - 1, 1]) > 0.01
+    if ahead_m < body.front_m or (moves and math.cos(box[last, 2] - yaw) < 0.5):
+        return False  # behind or beside, or crossing: what it will do by then isn't known
     there = box[last].copy()
     move_x, move_y = (box[last, 0] - box[last - 1, 0]) / STEP_S, (box[last, 1] - box[last - 1, 1]) / STEP_S
     while v > 0.1:
