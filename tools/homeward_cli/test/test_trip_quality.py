@@ -39,3 +39,8 @@ def test_an_emergency_is_counted_and_not_held_against_comfort() -> None:
     quality.motions = [(t, 8.0, -7.0 if 10.0 < t < 11.5 or 20.0 < t < 21.0 else 0.0, 0.0) for t in np.arange(0.0, 40.0, 0.02)]
     found = quality.figures()
     assert found["emergencies"] == 2 and found["acceleration_max_mps2"] < 1.0
+
+
+def test_a_moment_is_too_short_to_judge() -> None:
+    quality = TripQuality(motions=[(t / 50, 3.0, 0.0, 0.0) for t in range(100)])
+    assert quality.figures()["jerk_max_mps3"] is None

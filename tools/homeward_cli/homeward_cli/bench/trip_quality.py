@@ -46,7 +46,7 @@ class TripQuality:
     def _comfort(self) -> dict[str, float | int | None]:
         names = ("acceleration_max_mps2", "jerk_max_mps3", "jerk_p99_mps3", "lateral_acceleration_max_mps2",
                  "lateral_jerk_max_mps3", "emergencies")  # fmt: skip
-        if len(self.motions) < 50:
+        if len(self.motions) < 150:
             return dict.fromkeys(names)
         rows = np.array(self.motions)
         time = np.arange(rows[0, 0], rows[-1, 0], 0.02)
