@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import queue
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from homeward_cli.bench.town_score import Contact, Drive
 from homeward_cli.bench.world_process import free_ports, fresh_world
 
 DESCRIPTION = "Town routes with traffic and walkers: bench town MAP.xodr --routes N --vehicles N --walkers N --seed S"
-LEAST_M, ROUTE_LIMIT_S = 800.0, 1500.0
+LEAST_M, ROUTE_LIMIT_S, PORTS = 800.0, 1500.0, 3
 
 
 def options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -30,6 +33,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--walkers", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, default=0, help="one route by its number, from 1")
+    parser.add_argument("--jobs", type=int, default=1, help="routes driven at the same time; real_time_factor suffers")
     parser.add_argument("--report", default="", help="where everything that was noted goes, as JSON")
     return parser.parse_args(list(arguments))
 
@@ -41,10 +45,31 @@ def run(say: Callable[[str], None], arguments: Sequence[str] = ()) -> dict[str, 
         xodr, osm = prepare(wanted.map, Path(folder), say)
         plans = make_plans(wanted, osm, Path(folder))
         numbers = [wanted.only] if wanted.only else list(range(1, len(plans) + 1))
-        drives = {number: _drive(plans[number - 1], xodr, Path(folder), number, say) for number in numbers}
+        drives = drive_all(plans, xodr, Path(folder), numbers, wanted.jobs, say)
     if wanted.report:
         Path(wanted.report).write_text(json.dumps(drives, indent=1))
     return figures_of(wanted, drives)
+
+
+def drive_all(
+    plans: list[dict[str, Any]], xodr: Path, folder: Path, numbers: list[int], jobs: int, say: Callable[[str], None]
+) -> dict[int, dict[str, Any]]:
+    """What came of each route; `jobs` of them at a time, each on a core and on ports of its own."""
+    rooms: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+    cores = sorted(os.sched_getaffinity(0))
+    first = free_ports(PORTS * max(jobs, 1))
+    for job in range(max(jobs, 1)):
+        rooms.put((first + PORTS * job, cores[-1 - job % len(cores)]))
+
+    def drive(number: int) -> dict[str, Any]:
+        port, core = rooms.get()
+        try:
+            return _drive(plans[number - 1], xodr, folder, number, port, core, say)
+        finally:
+            rooms.put((port, core))
+
+    with ThreadPoolExecutor(max(jobs, 1)) as pool:
+        return dict(zip(numbers, pool.map(drive, numbers), strict=True))
 
 
 def prepare(name: str, folder: Path, say: Callable[[str], None]) -> tuple[Path, Path]:
@@ -101,11 +126,13 @@ def _places_at(route: Any) -> list[tuple[float, float]]:
     ]
 
 
-def _drive(plan: dict[str, Any], xodr: Path, folder: Path, number: int, say: Callable[[str], None]) -> dict[str, Any]:
+def _drive(
+    plan: dict[str, Any], xodr: Path, folder: Path, number: int, port: int, core: int, say: Callable[[str], None]
+) -> dict[str, Any]:
     """One route against a fresh world, in a fresh process."""
-    port, out, file = free_ports(3), folder / f"out_{number}.json", folder / f"plan_{number}.json"
+    out, file = folder / f"out_{number}.json", folder / f"plan_{number}.json"
     file.write_text(json.dumps(plan))
-    command = [sys.executable, "-m", "homeward_cli.bench.town_run", str(port), str(file), str(out)]
+    command = [sys.executable, "-m", "homeward_cli.bench.town_run", str(port), str(core), str(file), str(out)]
     with fresh_world(str(xodr), plan["seed"], port):
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=ROUTE_LIMIT_S, check=False)
@@ -150,6 +177,7 @@ def figures_of(wanted: argparse.Namespace, drives: dict[int, dict[str, Any]]) ->
         "vehicles": wanted.vehicles,
         "walkers": wanted.walkers,
         "seed": wanted.seed,
+        "jobs": wanted.jobs,
         "driving_score": round(statistics.fmean(row["score"] for row in rows), 2) if rows else 0.0,
         "route_completion": round(statistics.fmean(row.get("completion", 0.0) for row in rows), 4) if rows else 0.0,
         "at_fault": sum(row["at_fault"] for row in whole),

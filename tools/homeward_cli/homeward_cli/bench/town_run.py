@@ -1,4 +1,4 @@
-"""One route of the town benchmark in lockstep: `python -m homeward_cli.bench.town_run PORT ROUTE.json OUT.json`."""
+"""One route of the town benchmark in lockstep: `python -m homeward_cli.bench.town_run PORT CORE ROUTE.json OUT.json`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ SETTLE_TICKS = 100
 STOP_LOOK_BACK_M, STOPPED_MPS = 6.0, 0.15
 PROGRESS_WINDOW_M, OFF_ROUTE_M = 40.0, 12.0
 DEPARTURE_COUNTS_S = 5.0
+PACE_EVERY = 5  # ticks
 BEHIND = -0.5  # cosine: the other's middle lies this far behind ours
 
 
 def main() -> None:
     """Drive it and write what the referee saw."""
-    port, plan, out = int(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text()), Path(sys.argv[3])
-    pin_to_one_core()
+    port, plan, out = int(sys.argv[1]), json.loads(Path(sys.argv[3]).read_text()), Path(sys.argv[4])
+    pin_to_one_core(int(sys.argv[2]))
     drive = TownDrive(port, plan)
     figures = drive.drive()
     out.write_text(json.dumps(figures))
@@ -35,7 +36,9 @@ class TownDrive:
 
     def __init__(self, port: int, plan: dict[str, Any]) -> None:
         from homeward_cli.bench.lockstep_run import LockstepTrip
+        from homeward_cli.bench.town_pace import Pace
         from homeward_cli.bench.town_walkers import Walkers
+        from homeward_runtime import ledger
 
         self.plan = plan
         files = {"map_file": plan["map_file"], "places_file": plan["places_file"]}
@@ -54,9 +57,12 @@ class TownDrive:
         self.trip.sensors.world.tick(15.0)
         self.trip.sensors.look_around()
         self.ego = self.trip.sensors.rig.ego
-        self.trail: list[tuple[float, float, float, float, float, float]] = []  # x, y, yaw, vx, vy, traffic's speed or NaN
+        self.trail: list[tuple[float, float, float, float, float]] = []  # x, y, yaw, vx, vy
         self.gone_m = self.off_road_m = 0.0
         self.stops = 0
+        self.pace = Pace(float(self.along[-1]))
+        self.held_s: dict[str, float] = {}
+        self.trip.world.watch(ledger.PLANNER_STATE, self._on_planner_state)
 
     def drive(self) -> dict[str, Any]:
         """Until arrived or out of time."""
@@ -81,24 +87,32 @@ class TownDrive:
         self.trip.tick()
 
     def _note(self) -> None:
-        """Where we are along the route, and how fast the traffic around us goes."""
+        """Where we are along the route, and how fast we and the traffic around us go."""
         seen = self.trip.seen[-1].snapshot
         here = seen.find(self.ego.id)
         transform, velocity = here.get_transform(), here.get_velocity()
         x, y = transform.location.x, transform.location.y
-        traffic = self._traffic_mps(seen) if self.trip.ticks % 10 == 0 else np.nan
-        yaw = radians(transform.rotation.yaw)
-        self.trail.append((x, y, yaw, velocity.x, velocity.y, traffic))
+        self.trail.append((x, y, radians(transform.rotation.yaw), velocity.x, velocity.y))
         window = slice(*np.searchsorted(self.along, (self.gone_m - 5.0, self.gone_m + PROGRESS_WINDOW_M)))
         away = np.hypot(self.line[window, 0] - x, self.line[window, 1] + y)
         if len(away) and away.min() < OFF_ROUTE_M:
             self.gone_m = max(self.gone_m, float(self.along[window][int(away.argmin())]))
 
-    def _traffic_mps(self, seen: Any) -> float:
-        """The mean speed of all traffic, those that wait included, as the leaderboard takes it."""
+        if self.trip.ticks % PACE_EVERY == 0:
+            self.pace.note(self.gone_m, velocity.length(), *self._traffic(seen, x, y))
+
+    def _traffic(self, seen: Any, x: float, y: float) -> tuple[Any, Any]:
+        """Where the traffic is, from our place on, and how fast."""
         cars = self.trip.sensors.traffic.cars if self.trip.sensors.traffic else ()
-        found = [one.get_velocity().length() for one in map(seen.find, (car.id for car in cars)) if one is not None]
-        return float(np.mean(found)) if found else np.nan
+        found = [one for one in map(seen.find, (car.id for car in cars)) if one is not None]
+        places = [one.get_transform().location for one in found]
+        away = np.array([(place.x - x, place.y - y) for place in places]).reshape(-1, 2)
+        return away, np.array([one.get_velocity().length() for one in found])
+
+    def _on_planner_state(self, message: Any) -> None:
+        """For how long each reason held us back."""
+        if message.reason:
+            self.held_s[message.reason] = self.held_s.get(message.reason, 0.0) + self.trip.planner.params.period_s
 
     def _send_on(self) -> None:
         """As a person would after a stop by the gate."""
@@ -122,7 +136,9 @@ class TownDrive:
             "red_lights": len(referee.red_lights.events),
             "stop_signs": self._stop_signs(),
             "contacts": [self._contact(frames, departures, at_s, number) for at_s, number in referee.collisions.events],
-            "speeds": self._speeds(),
+            "speeds": self.pace.parts(),
+            "held_s": {reason: round(held, 1) for reason, held in self.held_s.items()},
+            "pace": [[round(number, 2) for number in row] for row in self.pace.rows],
             "lane_departures": [[round(at, 2), kind] for at, kind in departures],
             "crossers": self.crossers,
             "strollers": self.strollers,
@@ -138,7 +154,7 @@ class TownDrive:
         """The geometry of a contact at its first frame; `frames` are those of the drive, one for each row of the trail."""
         times = [frame.snapshot.timestamp.elapsed_seconds for frame in frames]
         index = min(int(np.searchsorted(times, at_s - 1e-6)), len(self.trail) - 1)
-        x, y, yaw, vx, vy, _ = self.trail[index]
+        x, y, yaw, vx, vy = self.trail[index]
         earlier = max(index - 10, 0)
         ahead = cos(yaw), sin(yaw)
         gained = (vx - self.trail[earlier][3]) * ahead[0] + (vy - self.trail[earlier][4]) * ahead[1]
@@ -168,7 +184,7 @@ class TownDrive:
         from homeward_cli.bench.referee_map import sign_lines
 
         lines = sign_lines(self.trip.sensors.carla_map, "206")
-        trail = np.array([row[:5] for row in self.trail]) if self.trail else np.zeros((0, 5))
+        trail = np.array(self.trail) if self.trail else np.zeros((0, 5))
         reach = 2.4  # from the actor's middle to the front bumper
         nose = trail[:, :2] + reach * np.stack([np.cos(trail[:, 2]), np.sin(trail[:, 2])], axis=1)
         speed = np.hypot(trail[:, 3], trail[:, 4])
@@ -182,16 +198,6 @@ class TownDrive:
                 near = (along > -STOP_LOOK_BACK_M) & aside & (np.arange(len(along)) <= at)
                 run += not (speed[near] < STOPPED_MPS).any()
         return run
-
-    def _speeds(self) -> list[tuple[float, float | None]]:
-        """Our mean speed and the traffic's around us, between checkpoints."""
-        from homeward_cli.bench.town_score import CHECKPOINTS
-
-        found: list[tuple[float, float | None]] = []
-        for part in np.array_split(np.array(self.trail), CHECKPOINTS) if len(self.trail) >= CHECKPOINTS else ():
-            traffic = part[:, 5][~np.isnan(part[:, 5])]
-            found.append((float(np.hypot(part[:, 3], part[:, 4]).mean()), float(traffic.mean()) if len(traffic) else None))
-        return found
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from math import prod
 
 WALKER, VEHICLE, STATIC, RED_LIGHT, STOP_SIGN, MINIMUM_SPEED = 0.50, 0.60, 0.65, 0.70, 0.80, 0.70
 STRUCK_BRAKING_MPS2 = -4.0
-CHECKPOINTS = 4
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Contact:
 
 @dataclass(frozen=True)
 class Drive:
-    """One route. Speeds are means between CHECKPOINTS places along it: ours and all traffic's (None: nobody)."""
+    """One route. Speeds are means over parts of it (`town_pace`): ours and the traffic's nearby (None: nobody)."""
 
     length_m: float
     gone_m: float

@@ -1,0 +1,45 @@
+"""How fast we went along a route, beside the traffic around us: what the leaderboard's minimum speed is about.
+
+CARLA leaderboard 2.0 divides a route by its length. On each part it takes the mean of our speed and the mean of the speeds of
+the vehicles nearby, over the moments when there are any; who waits at a light counts with its 0, as we do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+CHECKPOINTS = 4
+NEARBY_M = 100.0
+"""The leaderboard keeps its traffic within sight of the car; here it is all over the town."""
+
+
+@dataclass
+class Pace:
+    """Note every moment; read off at the end. `parts()`: (ours, the traffic's or None where nobody was near), m/s."""
+
+    length_m: float
+    rows: list[tuple[float, float, float]] = field(default_factory=list)  # how far along the route, our speed, the traffic's
+
+    def note(self, gone_m: float, ours_mps: float, places_m: NDArray[np.float64], speeds_mps: NDArray[np.float64]) -> None:
+        """`places_m` (n × 2) of the vehicles in our frame, `speeds_mps` (n) theirs."""
+        near = np.hypot(places_m[:, 0], places_m[:, 1]) < NEARBY_M if len(places_m) else np.zeros(0, np.bool_)
+        if near.any():
+            self.rows.append((gone_m, ours_mps, float(speeds_mps[near].mean())))
+
+    def parts(self) -> list[tuple[float, float | None]]:
+        """One pair for each part that was begun."""
+        reached = max((row[0] for row in self.rows), default=0.0)
+        part_m = self.length_m / CHECKPOINTS
+        begun = min(max(ceil(reached / part_m), 1), CHECKPOINTS)
+        return [self._mean(number * part_m, (number + 1) * part_m, number == CHECKPOINTS - 1) for number in range(begun)]
+
+    def _mean(self, from_m: float, to_m: float, last: bool) -> tuple[float, float | None]:
+        inside = [(ours, theirs) for at, ours, theirs in self.rows if from_m <= at and (at < to_m or last)]
+        if not inside:
+            return 0.0, None
+        ours, theirs = np.mean(inside, axis=0)
+        return float(ours), float(theirs)
