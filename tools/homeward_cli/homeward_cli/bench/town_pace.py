@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHECKPOINTS = 4
-NEARBY_M = 100.0
-"""The leaderboard keeps its traffic within sight of the car; here it is all over the town."""
+NEARBY_M, NEARBY_S = 45.0, 1.7
+"""The leaderboard's traffic is what its background activity keeps around the car: three cars 15 m apart either way, and further
+off the faster we go. Here traffic is all over the town, and what is further away than that doesn't count."""
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Pace:
 
     def note(self, gone_m: float, ours_mps: float, places_m: NDArray[np.float64], speeds_mps: NDArray[np.float64]) -> None:
         """`places_m` (n × 2) of the vehicles in our frame, `speeds_mps` (n) theirs."""
-        near = np.hypot(places_m[:, 0], places_m[:, 1]) < NEARBY_M if len(places_m) else np.zeros(0, np.bool_)
+        near = np.hypot(places_m[:, 0], places_m[:, 1]) < NEARBY_M + NEARBY_S * ours_mps
         if near.any():
             self.rows.append((gone_m, ours_mps, float(speeds_mps[near].mean())))
 

@@ -18,6 +18,7 @@ STOP_LOOK_BACK_M, STOPPED_MPS = 6.0, 0.15
 PROGRESS_WINDOW_M, OFF_ROUTE_M = 40.0, 12.0
 DEPARTURE_COUNTS_S = 5.0
 PACE_EVERY = 5  # ticks
+LINE_STEP_M = 1.0  # fine enough to be found on, however long the straight parts of a map
 BEHIND = -0.5  # cosine: the other's middle lies this far behind ours
 
 
@@ -38,6 +39,7 @@ class TownDrive:
         from homeward_cli.bench.lockstep_run import LockstepTrip
         from homeward_cli.bench.town_pace import Pace
         from homeward_cli.bench.town_walkers import Walkers
+        from homeward_planner.plane import resampled
         from homeward_runtime import ledger
 
         self.plan = plan
@@ -49,7 +51,7 @@ class TownDrive:
         }
         self.trip = LockstepTrip(port, plan["seed"], plan["vehicles"], changed=changed)
         self.dt_s = self.trip.step_ns * 1e-9
-        self.line = np.array(plan["line_m"])
+        self.line = resampled(np.array(plan["line_m"]), LINE_STEP_M)
         self.along = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(self.line, axis=0), axis=1))))
         self.walkers = Walkers(self.trip.sensors.client, self.trip.sensors.world, plan["seed"])
         self.crossers = sum(self.walkers.add_crosser(*place) for place in plan["crossings"])
