@@ -26,6 +26,7 @@ PARK, REVERSE, NEUTRAL, DRIVE = range(4)
 POWERS = {POWER_OFF: 0, ACCESSORY: 1, START: 2}
 TRUNK_BIT = 16
 WINDOW_TRAVEL_S, TRUNK_TRAVEL_S = 3.0, 2.0
+HOLD_BELOW_MPS = 0.03  # the brake that holds a standstill bites no earlier: at walking pace it would be felt as a jerk
 DRIVER_HOLDS_S = 0.5  # a simulated driver's frame counts this long
 REFUSAL_SHOWS_S = 0.2
 SLOW_EVERY = 5  # body, climate and battery frames go out each fifth tick
@@ -189,7 +190,7 @@ class Ecus:
     def _pedals(self, wanted_mps2: float, motion: Motion, period_s: float) -> tuple[float, float]:
         """Acceleration to pedals: feed-forward with the grade, and an integral on what is still missing."""
         params, direction = self.params, -1.0 if self.gear == REVERSE else 1.0
-        if abs(motion.speed_mps) < 0.1 and wanted_mps2 <= 0.0:
+        if abs(motion.speed_mps) < HOLD_BELOW_MPS and wanted_mps2 <= 0.0:
             self._integral = 0.0
             return 0.0, max(0.3, -wanted_mps2 * params.brake_per_mps2)  # hold the standstill
         error = wanted_mps2 - motion.acceleration_mps2 * direction

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from geometry_msgs.msg import PointStamped
+from std_msgs.msg import Float32
 
 from homeward_planner import convert
 from homeward_planner.mpc_delay import Measured
@@ -34,6 +35,7 @@ class ControllerNode(CarNode):
         self.indicators, self.sequence = 0, 0
         self.command = self.publish_to(ledger.DRIVE_COMMAND)
         self.tracking_error = self.publish_to(ledger.TRACKING_ERROR)
+        self.step_time = self.publish_to(ledger.CONTROL_TIME)
         self.subscribe_to(ledger.TRAJECTORY, self.on_trajectory)
         self.subscribe_to(ledger.LOCALIZATION, self.on_localization)
         self.subscribe_to(ledger.VEHICLE_STATE, self.on_vehicle)
@@ -53,7 +55,10 @@ class ControllerNode(CarNode):
         now_s, seen = self.now_s(), self.localization
         fresh = seen is not None and now_s - seconds_of(seen.header.stamp) <= self.params.localization_timeout_s
         ego = convert.ego_from_message(seen) if fresh else None
+        began_ns = self.monotonic_ns()
         demand = self.tracker.step(now_s, ego, self.trajectory, self._measured(seen) if fresh else None)
+        if self.step_time.wanted():
+            self.step_time.publish(Float32(data=(self.monotonic_ns() - began_ns) * 1e-9))
         self.sequence = (self.sequence + 1) % SEQUENCES
         self.command.publish(
             convert.command_message(demand, self.sequence, self.stamp(), seen if fresh else None, self.indicators)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from builtin_interfaces.msg import Time
+from std_msgs.msg import Float32
 from std_srvs.srv import Trigger
 
 from homeward_interfaces.msg import Outcome, Place, Places
@@ -55,6 +56,7 @@ class PlannerNode(CarNode):
         self.ticks = 0
         self.trajectory, self.state = self.publish_to(ledger.TRAJECTORY), self.publish_to(ledger.PLANNER_STATE)
         self.route, self.scene = self.publish_to(ledger.ROUTE), self.publish_to(ledger.SCENE_MARKERS)
+        self.planning_time = self.publish_to(ledger.PLANNING_TIME)
         self.show_map()
         self.subscribe_to(ledger.LOCALIZATION, self.on_localization)
         self.subscribe_to(ledger.OBJECTS, self.on_objects)
@@ -118,6 +120,8 @@ class PlannerNode(CarNode):
             self.scene.publish(convert.scene_markers(output.trajectory, seen, self.stamp()))
         self.give_feedback(output.state, now_s)
         took_s = (self.monotonic_ns() - began_ns) * 1e-9
+        if self.planning_time.wanted():
+            self.planning_time.publish(Float32(data=took_s))
         slow = [fault("planner.slow", f"{took_s:.2f} s")] if took_s > 2 * self.params.period_s else []
         self.report([*output.faults, *slow])
 

@@ -28,12 +28,13 @@ class _Seen:
 
 
 class Signals:
-    """Remembers what lights showed, and where it was decided to drive on at yellow."""
+    """Remembers what lights showed, and where it was decided to drive on at yellow and to stop in a hurry."""
 
     def __init__(self, params: PlannerParams) -> None:
         self.params = params
         self._seen: dict[str, _Seen] = {}
         self._passing: set[int] = set()
+        self._hurried: set[int] = set()  # where it stops nearer to the line than usual: the stop must not move under it
 
     def see(self, now_s: float, lights: Iterable[Light]) -> None:
         """Take in the lights in sight."""
@@ -44,6 +45,7 @@ class Signals:
     def forget(self) -> None:
         """Drop the decisions of a route that ended."""
         self._passing.clear()
+        self._hurried.clear()
 
     def colour(self, now_s: float, stop: StopLine) -> Colour:
         """The strictest colour of a rule's lights; UNKNOWN where none was seen lately."""
@@ -71,10 +73,14 @@ class Signals:
         over = bumper_left_m < 0.0 and speed_mps > 1.0
         if colour in (Colour.GREEN, Colour.OFF) or over:
             self._passing.discard(stop.rule.id)
+            self._hurried.discard(stop.rule.id)
             return None
         needed = speed_mps**2 / (2.0 * max(bumper_left_m - REACTION_S * speed_mps, 0.1))
-        hurried = needed > self.params.deceleration_comfort_mps2
-        margin_m = min(self.params.stop_margin_m, HURRIED_MARGIN_M) if hurried else self.params.stop_margin_m
+        if needed > self.params.deceleration_comfort_mps2:
+            self._hurried.add(stop.rule.id)
+        margin_m = self.params.stop_margin_m
+        if stop.rule.id in self._hurried:
+            margin_m = min(margin_m, HURRIED_MARGIN_M)
         at_m = stop.at_m - self.params.front_m - margin_m
         if colour is Colour.UNKNOWN:
             return Hold(at_m, *UNSEEN) if bumper_left_m < max(UNSEEN_FROM_M, speed_mps**2 / 3.0) else None

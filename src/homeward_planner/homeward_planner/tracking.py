@@ -25,6 +25,7 @@ from homeward_runtime.faults import Fault, fault
 
 STANDING_MPS = 0.1
 STILL_MPS = 0.05
+STOPPED_MPS = 0.03  # slower than this it is held: no earlier, for the brake that holds is harder than the one that stops
 LET_GO_MPS2 = 0.05
 FURTHEST_M = 5.0
 SLOPE_FROM_MPS = 1.0
@@ -164,7 +165,7 @@ class Tracker:
         if speed < STANDING_MPS:
             now_mps2 = max(now_mps2, 0.0)  # what holds a standing car doesn't drive it back
         found = self.mpc.along(behind, max(speed, 0.0), now_mps2, planned - [planned[0, 0], 0.0, 0.0], self._slope_mps2)
-        if stays and speed < STANDING_MPS:
+        if stays and speed < STOPPED_MPS:
             self._slope_mps2 = 0.0
             return self._limited(-params.hold_mps2, dt_s), found
         if speed > SLOPE_FROM_MPS:

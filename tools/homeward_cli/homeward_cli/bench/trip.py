@@ -68,6 +68,8 @@ def _figures(verdict: dict[str, Any], observer: Any, wall_s: float, cpu: dict[st
         "real_time_factor": round(observer.simulated_s / wall_s, 3),
         "sensor_to_can_p50_ms": _percentile(ages_ms, 50), "sensor_to_can_p99_ms": _percentile(ages_ms, 99),
         "control_period_p50_ms": _percentile(periods_ms, 50), "control_period_p99_ms": _percentile(periods_ms, 99),
+        "planning_cycle_p99_ms": _percentile(1e3 * np.array(observer.planning_s), 99),
+        "mpc_step_p99_ms": _percentile(1e3 * np.array(observer.control_s), 99),
         **observer.quality.figures(),
         "times_stopped_by_the_gate": observer.stops, "traffic": TRAFFIC,
         "cpu_share": dict(sorted(cpu.items(), key=lambda row: -row[1])), "cpu_share_total": round(sum(cpu.values()), 2),

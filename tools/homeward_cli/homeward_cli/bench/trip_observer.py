@@ -33,9 +33,13 @@ class TripObserver:
         self.timings: list[tuple[int, int]] = []  # monotonic ns: receipt of the sensor message, send of the CAN frame
         self.stops, self.noting, self.simulated_s = 0, False, 0.0
         self.quality = TripQuality()
+        self.planning_s: list[float] = []
+        self.control_s: list[float] = []
         self._subscribe(ledger.TRAJECTORY, self._on_plan)
         self._subscribe(ledger.TRUTH_EGO, self._on_truth)
         self._subscribe(ledger.VEHICLE_STATE, self._on_motion)
+        self._subscribe(ledger.PLANNING_TIME, lambda message: self._note(self.planning_s, message.data))
+        self._subscribe(ledger.CONTROL_TIME, lambda message: self._note(self.control_s, message.data))
         for row in (ledger.PLANNER_STATE, ledger.PLACES, ledger.ENGAGEMENT):
             self.watch(row)
         self._subscribe(ledger.COMMAND_TIMING, self._on_timing)
@@ -55,6 +59,10 @@ class TripObserver:
     def _on_timing(self, message: Any) -> None:
         if self.noting:
             self.timings.append((message.sensor_receipt_ns, message.sent_ns))
+
+    def _note(self, values: list[float], value: float) -> None:
+        if self.noting:
+            values.append(value)
 
     def _on_plan(self, message: Any) -> None:
         if self.noting:
