@@ -1,7 +1,7 @@
-"""How fast we went along a route, beside the traffic around us: what the leaderboard's minimum speed is about.
+"""How fast we went along a route, beside the traffic: what the leaderboard's minimum speed is about.
 
-CARLA leaderboard 2.0 divides a route by its length. On each part it takes the mean of our speed and the mean of the speeds of
-the vehicles nearby, over the moments when there are any; who waits at a light counts with its 0, as we do.
+CARLA leaderboard 2.0 divides a route by its length into four. On each part it takes the mean of our speed and the mean of the
+speeds of all its background traffic, moment by moment; who waits at a light counts with its 0, as we do.
 """
 
 from __future__ import annotations
@@ -13,23 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHECKPOINTS = 4
-NEARBY_M, NEARBY_S = 45.0, 1.7
-"""The leaderboard's traffic is what its background activity keeps around the car: three cars 15 m apart either way, and further
-off the faster we go. Here traffic is all over the town, and what is further away than that doesn't count."""
 
 
 @dataclass
 class Pace:
-    """Note every moment; read off at the end. `parts()`: (ours, the traffic's or None where nobody was near), m/s."""
+    """Note every moment; read off at the end. `parts()`: (ours, the traffic's or None where there is none), m/s."""
 
     length_m: float
     rows: list[tuple[float, float, float]] = field(default_factory=list)  # how far along the route, our speed, the traffic's
 
-    def note(self, gone_m: float, ours_mps: float, places_m: NDArray[np.float64], speeds_mps: NDArray[np.float64]) -> None:
-        """`places_m` (n × 2) of the vehicles in our frame, `speeds_mps` (n) theirs."""
-        near = np.hypot(places_m[:, 0], places_m[:, 1]) < NEARBY_M + NEARBY_S * ours_mps
-        if near.any():
-            self.rows.append((gone_m, ours_mps, float(speeds_mps[near].mean())))
+    def note(self, gone_m: float, ours_mps: float, theirs_mps: NDArray[np.float64]) -> None:
+        """`theirs_mps` (n): the speeds of all other vehicles now."""
+        if len(theirs_mps):
+            self.rows.append((gone_m, ours_mps, float(theirs_mps.mean())))
 
     def parts(self) -> list[tuple[float, float | None]]:
         """One pair for each part that was begun."""

@@ -62,11 +62,14 @@ def _pose(lane: Lane, chance: random.Random) -> Pose:
 
 
 def centre_line(graph: LaneGraph, route: Route) -> Floats:
-    """(n, 2) along the route's legs; a change of lanes is a step aside."""
+    """(n, 2) along the route's legs; a change of lanes is a step aside where its leg begins, for the next one runs beside it."""
     parts = []
     for leg in route.legs:
         line: Line = graph.lanes[leg.lane].line
         inside = (line.s_m > leg.from_m) & (line.s_m < leg.to_m)
+        if leg.change:
+            parts.append(np.array([line.pose_at(leg.from_m)[:2]]))
+            continue
         first, last = (np.array([line.pose_at(at)[:2]]) for at in (leg.from_m, leg.to_m))
         parts.append(np.vstack([first, line.points_m[inside, :2], last]) if leg.to_m > leg.from_m else first)
     return np.vstack(parts)
@@ -76,6 +79,8 @@ def _crossings(graph: LaneGraph, route: Route, length_m: float, chance: random.R
     """One or two places along the route, on plain stretches outside junctions."""
     plain, at_m = list[float](), 0.0
     for leg in route.legs:
+        if leg.change:
+            continue
         lane, span_m = graph.lanes[leg.lane], leg.to_m - leg.from_m
         if not lane.in_junction and span_m > 2 * CROSSING_PLAIN_M:
             plain += list(np.arange(at_m + CROSSING_PLAIN_M, at_m + span_m - CROSSING_PLAIN_M, 5.0))

@@ -89,7 +89,7 @@ class TownDrive:
         self.trip.tick()
 
     def _note(self) -> None:
-        """Where we are along the route, and how fast we and the traffic around us go."""
+        """Where we are along the route, and how fast we and the traffic go."""
         seen = self.trip.seen[-1].snapshot
         here = seen.find(self.ego.id)
         transform, velocity = here.get_transform(), here.get_velocity()
@@ -101,15 +101,13 @@ class TownDrive:
             self.gone_m = max(self.gone_m, float(self.along[window][int(away.argmin())]))
 
         if self.trip.ticks % PACE_EVERY == 0:
-            self.pace.note(self.gone_m, velocity.length(), *self._traffic(seen, x, y))
+            self.pace.note(self.gone_m, velocity.length(), self._traffic_mps(seen))
 
-    def _traffic(self, seen: Any, x: float, y: float) -> tuple[Any, Any]:
-        """Where the traffic is, from our place on, and how fast."""
+    def _traffic_mps(self, seen: Any) -> Any:
+        """(n,) the speeds of all traffic."""
         cars = self.trip.sensors.traffic.cars if self.trip.sensors.traffic else ()
         found = [one for one in map(seen.find, (car.id for car in cars)) if one is not None]
-        places = [one.get_transform().location for one in found]
-        away = np.array([(place.x - x, place.y - y) for place in places]).reshape(-1, 2)
-        return away, np.array([one.get_velocity().length() for one in found])
+        return np.array([one.get_velocity().length() for one in found])
 
     def _on_planner_state(self, message: Any) -> None:
         """For how long each reason held us back."""

@@ -39,7 +39,7 @@ class Contact:
 
 @dataclass(frozen=True)
 class Drive:
-    """One route. Speeds are means over parts of it (`town_pace`): ours and the traffic's nearby (None: nobody)."""
+    """One route. Speeds are means over parts of it (`town_pace`): ours and all traffic's (None: there is none)."""
 
     length_m: float
     gone_m: float
