@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from homeward_cli.bench.town_pace import CHECKPOINTS, NEARBY_M, NEARBY_S, Pace
+
+from homeward_cli.bench.town_pace import CHECKPOINTS, Pace
 
 
 def test_each_part_of_the_way_has_its_own_means_however_long_it_took() -> None:
