@@ -25,7 +25,7 @@ from homeward_runtime.faults import Fault, fault
 
 STANDING_MPS = 0.1
 STILL_MPS = 0.05
-STOPPED_MPS = 0.03  # slower than this it is held: no earlier, for the brake that holds is harder than the one that stops
+STOPPED_MPS = 0.05  # slower than this it is held: no earlier, for the brake that holds is harder than the one that stops
 LET_GO_MPS2 = 0.05
 FURTHEST_M = 5.0
 SLOPE_FROM_MPS = 1.0
@@ -162,7 +162,7 @@ class Tracker:
         behind = min(max(float(planned[0, 0]) - ahead.drive_at_m, -BEHIND_MOST_M), BEHIND_MOST_M)
         slow = planned_v - speed
         now_mps2 = self._acceleration_mps2 - self._slope_mps2
-        if speed < STANDING_MPS:
+        if speed < STOPPED_MPS:
             now_mps2 = max(now_mps2, 0.0)  # what holds a standing car doesn't drive it back
         found = self.mpc.along(behind, max(speed, 0.0), now_mps2, planned - [planned[0, 0], 0.0, 0.0], self._slope_mps2)
         if stays and speed < STOPPED_MPS:
