@@ -4,19 +4,22 @@ the goal.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from homeward_planner import lane_changes
 from homeward_planner.corridor import Corridor
+from homeward_planner.drivable import Drivable
 from homeward_planner.give_way import GiveWay, Ours
 from homeward_planner.lane_graph import LaneGraph
 from homeward_planner.occupancy import Occupant, Placed, occupants, place
 from homeward_planner.parameters import PlannerParams
+from homeward_planner.passing import Around, Detour, Passing
 from homeward_planner.plane import Floats
 from homeward_planner.scene import Kind, Light, Thing
 from homeward_planner.signals import RED, YELLOW, Signals
-from homeward_planner.speed_profile import Hold, Lead, Profile, Start, dash, drive
+from homeward_planner.speed_profile import Hold, Lead, Profile, Start, capped, dash, drive
 from homeward_planner.walkers import crosswalk_holds
 
 GOAL = ("goal", "Arriving.")
@@ -27,25 +30,29 @@ BLOCKED = ("blocked", "The way is blocked.")
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """The speed profile decided on, and the lane changes to be put off (None: none)."""
+    """The speed profile decided on, the lane changes to be put off (None: none), and the nearest stop asked for."""
 
     profile: Profile
     delays: dict[int, float] | None = None
+    stop_m: float = math.inf
+    detour: Detour | None = None
 
 
 class Behaviour:
     """Decides at each step how fast to go on; remembers decisions that must not waver."""
 
-    def __init__(self, graph: LaneGraph, params: PlannerParams) -> None:
+    def __init__(self, graph: LaneGraph, params: PlannerParams, surface: Drivable | None = None) -> None:
         self.params = params
         self.signals = Signals(params)
         self.give_way = GiveWay(graph, params)
+        self.passing = Passing(params, surface)
         self._stuck_since_s: float | None = None
 
     def forget(self) -> None:
         """Drop what belongs to a route that ended."""
         self.signals.forget()
         self.give_way.forget()
+        self.passing.forget()
         self._stuck_since_s = None
 
     def decide(
@@ -60,9 +67,15 @@ class Behaviour:
         """The profile from a start on the corridor, among things and lights."""
         self.signals.see(now_s, lights)
         placed = place(corridor, start.s_m, things, self.params)
-        ahead = occupants(corridor, start.s_m, placed, self.params)
+        passing = self.passing.decide(now_s, Around(corridor, start, occupants(corridor, start.s_m, placed, self.params), placed))
+        detour = self.passing.detour
+        ahead = occupants(corridor, start.s_m, placed, self.params, detour.left_at if detour is not None else None)
+        if detour is not None:
+            bounds = (detour.from_m, detour.to_m, detour.top_mps)
+            envelope_mps = capped(corridor.line.s_m, envelope_mps, *bounds, self.params)
         leads = [_lead(one) for one in ahead if one.thing.kind is not Kind.PEDESTRIAN]
         holds = [Hold(corridor.goal_m, *GOAL), *self.signals.holds(now_s, corridor, start.s_m, start.speed_mps)]
+        holds += [passing] if passing is not None else []
         free = drive(start, corridor.line.s_m, envelope_mps, holds, leads, self.params)
         near = [one.thing for one in placed if abs(one.s_m - start.s_m) < self.params.look_ahead_m]
         ours = Ours(free, dash(start, corridor.line.s_m, envelope_mps, self.params))
@@ -72,7 +85,8 @@ class Behaviour:
         leads += [_lead(one) for one in ahead if one.thing.kind is Kind.PEDESTRIAN and not _cared_for(one, before_people)]
         delays = self._change_lanes(corridor, start, placed, holds)
         profile = drive(start, corridor.line.s_m, envelope_mps, holds, leads, self.params)
-        return Decision(self._named_if_stuck(now_s, profile, ahead, holds), delays)
+        stop_m = min(hold.at_m for hold in holds)
+        return Decision(self._named_if_stuck(now_s, profile, ahead, holds), delays, stop_m, detour)
 
     def _change_lanes(
         self, corridor: Corridor, start: Start, placed: Sequence[Placed], holds: list[Hold]

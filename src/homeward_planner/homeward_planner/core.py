@@ -11,6 +11,8 @@ import numpy as np
 
 from homeward_planner.behaviour import BLOCKED, Behaviour, Decision
 from homeward_planner.corridor import Corridor, build
+from homeward_planner.drivable import drivable
+from homeward_planner.evasion import Evasion, WayAhead
 from homeward_planner.lane_graph import LaneGraph
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.plane import Floats, wrapped
@@ -19,7 +21,7 @@ from homeward_planner.scene import Ego, Light, Pose, Thing
 from homeward_planner.speed_laws import STEP_S
 from homeward_planner.speed_profile import Profile, Start, envelope, warm_up
 from homeward_planner.tracks import BEHIND_M
-from homeward_planner.trajectory import Trajectory, WayBack, lay, way_back
+from homeward_planner.trajectory import Offset, Trajectory, WayBack, lay, way_back
 from homeward_runtime.faults import Fault, fault
 
 NO_POSITION = Refusal("no_localization", "The car does not know where it is yet.")
@@ -28,6 +30,7 @@ NEAR_M = 20.0
 KEPT_M, KEPT_MPS = 1.5, 1.0  # a plan is carried on while the car is this close to it
 WRONG_WAY_RAD = math.radians(100.0)
 STANDING_MPS = 0.05
+WENT_ROUND_M, WENT_ROUND_S = 3.0, 8.0
 INDICATE_M, INDICATE_S = 25.0, 3.0
 
 
@@ -103,13 +106,16 @@ class Planner:
         self._back: WayBack | None = None
         self._mode = Mode.IDLE
         self._cancelled = False
+        self._evaded_s = -math.inf
         if graph is not None:
             self.load(graph)
 
     def load(self, graph: LaneGraph) -> None:
         """Take a map; what is hot is compiled now. A goal under way is forgotten."""
         self.graph = graph
-        self.behaviour = Behaviour(graph, self.params)
+        surface = drivable(graph, np.concatenate([lane.line.points_m for lane in graph.lanes])) if graph.lanes else None
+        self.behaviour = Behaviour(graph, self.params, surface)
+        self.evasion = Evasion(graph, self.params, surface)
         warm_up(self.params)
         self._end(Mode.IDLE)
 
@@ -160,7 +166,7 @@ class Planner:
     def _drive(self, now_s: float, ego: Ego, things: Sequence[Thing], lights: Sequence[Light]) -> PlannerOutput:
         assert self._way is not None
         s_m, left_m, turn_rad = _place(self._way.corridor, ego.pose, self._at_m)
-        if abs(left_m) > self.params.off_route_m or abs(turn_rad) > WRONG_WAY_RAD:
+        if abs(left_m) > self._off_route_m(now_s) or abs(turn_rad) > WRONG_WAY_RAD:
             lost = self._find_again(ego)
             if lost is not None:
                 return lost
@@ -168,17 +174,43 @@ class Planner:
         self._at_m = s_m
         if self._ended(s_m, ego):
             return PlannerOutput(None, self._state(s_m))
-        self._back = way_back(self._way.corridor, ego, s_m, left_m, turn_rad, self._back)
+        self._back = self._way_back(ego, s_m, left_m, turn_rad)
         start = self._start(now_s, s_m, ego)
         decision = self._decide(now_s, start, things, lights)
-        self._last = (now_s, decision.profile)
-        self._mode = _mode(decision.profile, start.speed_mps, self._way, start.s_m)
-        trajectory = lay(self._way.corridor, decision.profile, self._back, now_s)
+        profile, trajectory = self._safely(now_s, ego, decision, things)
+        self._last = (now_s, profile)
+        self._mode = _mode(profile, start.speed_mps, self._way, start.s_m)
         if not trajectory.finite:
             return self._standstill("planner.failed", "a number in the trajectory is not finite")
         faults = (fault("planner.blocked"),) if self._mode is Mode.BLOCKED else ()
-        state = self._state(start.s_m, decision.profile.code, decision.profile.text)
+        state = self._state(start.s_m, profile.code, profile.text)
         return PlannerOutput(trajectory, state, self._indicators(start), faults)
+
+    def _safely(self, now_s: float, ego: Ego, decision: Decision, things: Sequence[Thing]) -> tuple[Profile, Trajectory]:
+        """The decision laid in the plane, or what avoids a collision that it would lead to."""
+        assert self._way is not None
+        offsets: list[Offset] = [one for one in (self._back, decision.detour) if one is not None]
+        planned = lay(self._way.corridor, decision.profile, offsets, now_s)
+        ahead = WayAhead(self._way.corridor, self._way.envelope_mps, decision.stop_m)
+        instead = self.evasion.look(now_s, ego, ahead, decision.profile, planned, things)
+        if instead is None:
+            return decision.profile, planned
+        self._evaded_s = now_s
+        return instead.profile, instead.trajectory
+
+    def _way_back(self, ego: Ego, s_m: float, left_m: float, turn_rad: float) -> WayBack | None:
+        """The way back to the line, or to the offset at which the car passes something."""
+        assert self._way is not None
+        detour = self.behaviour.passing.detour
+        if detour is not None:
+            behind, here = detour.left_at(np.array([s_m - 0.5, s_m]))
+            left_m, turn_rad = left_m - float(here), turn_rad - math.atan(2.0 * float(here - behind))
+        return way_back(self._way.corridor, ego, s_m, left_m, turn_rad, self._back)
+
+    def _off_route_m(self, now_s: float) -> float:
+        """How far beside the way counts as having left it: further after going round something."""
+        goes_round = now_s - self._evaded_s < WENT_ROUND_S or self.behaviour.passing.detour is not None
+        return self.params.off_route_m + (WENT_ROUND_M if goes_round else 0.0)
 
     def _decide(self, now_s: float, start: Start, things: Sequence[Thing], lights: Sequence[Light]) -> Decision:
         """The decision; with lane changes put off, on the corridor that has them later."""

@@ -27,6 +27,13 @@ class Drivable:
     cell_m: float
     edge_m: Grid
 
+    def edge_at(self, points_m: Floats) -> Floats:
+        """The distance from the edge at places (N × 2); outside the grid it is outside the surface."""
+        cells = np.round((points_m - np.array(self.corner_m)) / self.cell_m).astype(int)
+        inside = ((cells >= 0) & (cells < np.array(self.edge_m.shape[::-1]))).all(axis=1)
+        kept = np.where(inside[:, None], cells, 0)
+        return np.where(inside, self.edge_m[kept[:, 1], kept[:, 0]], -REACH_M).astype(np.float64)
+
 
 def drivable(graph: LaneGraph, around_m: Floats, margin_m: float = 25.0) -> Drivable:
     """The union of the lanes' surfaces around some places (N × 2); coarser where the places are far apart."""

@@ -19,6 +19,7 @@ from homeward_planner.plane import Floats
 STEP_S = 0.1
 TOO_LATE = 0.25  # of the cost of a hit: one after the horizon that braking at its end would not avert
 LAST_BRAKING_MPS2, TAIL_S = 5.0, 0.3
+COMES_S, STRAIGHT_RAD = 3.0, 0.02
 EDGE_ROOM_M = 0.4  # so much is liked to be left to the edge
 EDGE_M = 0.15  # nearer is off the road: the grid is no finer
 HIT, OFF_ROAD, UNABLE = 2000.0, 1500.0, 1e6
@@ -38,6 +39,9 @@ class Body(NamedTuple):
     grip_mps2: float
     power_mps3: float
     """Speeding up times speed is no more than this."""
+    aside_mps2: float = 99.0
+    """To the side no harder than this, whatever the grip; and no faster a change than the next."""
+    aside_mps3: float = 999.0
 
 
 class Weights(NamedTuple):
@@ -167,12 +171,13 @@ def unable(body: Body, start: Start, out: Floats) -> float:
     for place in range(1, out.shape[1]):
         v, a = out[ROW_V, place], out[ROW_A, place - 1]
         if v < 0.05 and out[ROW_V, place - 1] < 0.05:
-            break
+            continue
         wanted = math.atan(body.wheelbase_m * out[ROW_BEND, place])
         beyond += max(abs(wanted - steering) / STEP_S - body.steering_rate_max_radps, 0.0)
         beyond += max(abs(wanted) - body.steering_max_rad, 0.0)
         aside = v * v * out[ROW_BEND, place]
-        beyond += max(math.sqrt(a * a + aside * aside) - body.grip_mps2, 0.0)
+        beyond += max(math.sqrt(a * a + aside * aside) - body.grip_mps2, 0.0) + max(abs(aside) - body.aside_mps2, 0.0)
+        beyond += max(v * v / body.wheelbase_m * abs(wanted - steering) / STEP_S - body.aside_mps3, 0.0)
         beyond += max(a - min(body.acceleration_max_mps2, body.power_mps3 / max(v, 0.1)), 0.0)
         steering = wanted
     return beyond
@@ -239,11 +244,14 @@ def meets_braking(body: Body, box: Floats, out: Floats) -> bool:
     x, y, yaw, v = out[ROW_X, last], out[ROW_Y, last], out[ROW_YAW, last], out[ROW_V, last]
     ahead_m = (box[last, 0] - x) * math.cos(yaw) + (box[last, 1] - y) * math.sin(yaw)
     moves = abs(box[last, 0] - box[last - 1, 0]) + abs(box[last, 1] - box[last - 1, 1]) > 0.01
-    if ahead_m < body.front_m or (moves and math.cos(box[last, 2] - yaw) < 0.5):
+    comes = math.cos(box[last, 2] - yaw) < -0.7 and abs(box[last, 2] - box[last - 10, 2]) < STRAIGHT_RAD
+    if ahead_m < body.front_m or (moves and not comes and math.cos(box[last, 2] - yaw) < 0.5):
         return False  # behind or beside, or crossing: what it will do by then isn't known
     there = box[last].copy()
     move_x, move_y = (box[last, 0] - box[last - 1, 0]) / STEP_S, (box[last, 1] - box[last - 1, 1]) / STEP_S
-    while v > 0.1:
+    steps = round(COMES_S / TAIL_S) if comes else 0  # who comes towards a standing car reaches it all the same
+    while v > 0.1 or steps > 0:
+        steps -= 1
         v = max(v - LAST_BRAKING_MPS2 * TAIL_S, 0.0)
         yaw += v * out[ROW_BEND, last] * TAIL_S
         x += v * math.cos(yaw) * TAIL_S

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from homeward_planner.parameters import PlannerParams
 from homeward_planner.plane import Floats, wrapped
 from homeward_planner.scene import Kind, Thing
 
+Beside = Callable[[Floats], Floats]
 CUT_IN_S = 1.2
 WALKER_S = 2.0
 CUT_IN_RAD = math.radians(50.0)
@@ -58,8 +59,13 @@ def place(corridor: Corridor, ego_m: float, things: Sequence[Thing], params: Pla
     ]
 
 
-def occupants(corridor: Corridor, ego_m: float, placed: Sequence[Placed], params: PlannerParams) -> list[Occupant]:
-    """The things on the way ahead, nearest first: those that stand or drive on it, and those about to come onto it."""
+def occupants(
+    corridor: Corridor, ego_m: float, placed: Sequence[Placed], params: PlannerParams, beside: Beside | None = None
+) -> list[Occupant]:
+    """The things on the way ahead, nearest first: those that stand or drive on it, and those about to come onto it.
+
+    `beside` tells how far to the left of the corridor the car is going to drive.
+    """
     part = corridor.line.window(ego_m - 15.0, ego_m + params.look_ahead_m)
     nearby = [one for one in placed if abs(one.left_m) < 15.0]
     soon = [one for one in nearby if _comes(one)]
@@ -68,6 +74,8 @@ def occupants(corridor: Corridor, ego_m: float, placed: Sequence[Placed], params
     if not outlines:
         return []
     along, left = (values.reshape(-1, 8) for values in corridor.line.project(np.concatenate(outlines), part))
+    if beside is not None:
+        left = left - beside(along)
     found: dict[int, Occupant] = {}
     for one, s, d in zip([*nearby, *soon], along, left, strict=True):
         reach = _reach(s, d, params.width_m / 2.0 + params.side_margin_m)

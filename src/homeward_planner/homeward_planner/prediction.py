@@ -49,14 +49,14 @@ class Predictor:
         self._seen = {number: seen for number, seen in self._seen.items() if 0.0 <= now_s - seen[0] < FORGOTTEN_S}
         boxes, share, owner = [], [], []
         for place, thing in enumerate(things):
-            ways = list(self._ways(thing, _travelled(thing.speed_mps, self._acceleration(now_s, thing), steps)))
+            ways = list(self.ways(thing, travelled(thing.speed_mps, self.acceleration(now_s, thing), steps)))
             boxes += ways
             share += [1.0 / len(ways)] * len(ways)
             owner += [float(place)] * len(ways)
         stacked = np.stack(boxes) if boxes else np.zeros((0, steps + 1, 5))
         return Forecast(stacked, np.array(share, dtype=np.float64), np.array(owner, dtype=np.float64))
 
-    def _acceleration(self, now_s: float, thing: Thing) -> float:
+    def acceleration(self, now_s: float, thing: Thing) -> float:
         """Smoothed over a few steps; 0 for what is seen for the first time."""
         then_s, speed, before = self._seen.get(thing.id, (now_s, thing.speed_mps, 0.0))
         after_s = now_s - then_s
@@ -68,11 +68,11 @@ class Predictor:
         self._seen[thing.id] = (now_s, thing.speed_mps, now)
         return now
 
-    def _ways(self, thing: Thing, travelled_m: Floats) -> Iterator[Floats]:
+    def ways(self, thing: Thing, travelled_m: Floats) -> Iterator[Floats]:
         """One row of boxes a hypothesis."""
         places = [] if thing.kind is Kind.PEDESTRIAN else self.graph.places_near(thing.pose, ON_LANE_M, ALONG_RAD)
         if travelled_m[-1] < STANDS_MPS * STEP_S * len(travelled_m) or not places:
-            yield _turning(thing, travelled_m)
+            yield turning(thing, travelled_m)
             return
         for path in itertools.islice(_paths(self.graph, places, float(travelled_m[-1])), MOST_WAYS):
             yield self._along(thing, path, travelled_m)
@@ -102,7 +102,7 @@ def _fading(thing: Thing, start: OnLane, travelled_m: Floats) -> Floats:
     return left
 
 
-def _travelled(speed_mps: float, acceleration_mps2: float, steps: int) -> Floats:
+def travelled(speed_mps: float, acceleration_mps2: float, steps: int) -> Floats:
     """How far a thing goes; it doesn't go back when it has braked to a standstill."""
     times = np.arange(steps + 1, dtype=np.float64) * STEP_S
     speed = speed_mps + acceleration_mps2 * FADES_S * (1.0 - np.exp(-times / FADES_S))
@@ -112,7 +112,7 @@ def _travelled(speed_mps: float, acceleration_mps2: float, steps: int) -> Floats
     return np.concatenate([[0.0], np.cumsum((speed[1:] + speed[:-1]) / 2.0 * STEP_S)])
 
 
-def _turning(thing: Thing, travelled_m: Floats) -> Floats:
+def turning(thing: Thing, travelled_m: Floats) -> Floats:
     """Straight on, or on with a turn that fades."""
     times = np.arange(len(travelled_m), dtype=np.float64) * STEP_S
     yaw = thing.pose.yaw_rad + thing.yaw_rate_radps * FADES_S * (1.0 - np.exp(-times / FADES_S))

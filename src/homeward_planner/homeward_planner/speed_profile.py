@@ -84,6 +84,12 @@ def envelope(corridor: Corridor, params: PlannerParams) -> Floats:
     return np.sqrt(np.maximum(reachable, 0.0))
 
 
+def capped(along_m: Floats, envelope_mps: Floats, from_m: float, to_m: float, top_mps: float, params: PlannerParams) -> Floats:
+    """An envelope with no more than a speed between two places, met by comfortable braking."""
+    before = np.sqrt(top_mps**2 + 2.0 * params.deceleration_comfort_mps2 * np.maximum(from_m - along_m, 0.0))
+    return np.where(along_m <= to_m, np.minimum(envelope_mps, before), envelope_mps)
+
+
 @dataclass(frozen=True, eq=False)
 class Dash:
     """How soon the car could be anywhere ahead if it went on now, with nothing in its way."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -33,6 +35,12 @@ class Trajectory:
     def __len__(self) -> int:
         return len(self.time_s)
 
+    def at(self, now_s: float) -> tuple[float, float, float, float, float, float]:
+        """x, y, yaw, speed, acceleration and curvature at a time; the ends' beyond them."""
+        columns = (self.x_m, self.y_m, self.yaw_rad, self.speed_mps, self.acceleration_mps2, self.curvature_1pm)
+        x, y, yaw, speed, acceleration, bend = (float(np.interp(now_s - self.stamp_s, self.time_s, one)) for one in columns)
+        return x, y, yaw, speed, acceleration, bend
+
     @property
     def finite(self) -> bool:
         """Whether every number is one and the arrays belong together."""
@@ -43,6 +51,14 @@ class Trajectory:
             and all(bool(np.isfinite(column).all()) for column in columns)
             and bool((np.diff(self.time_s) > 0.0).all())
         )
+
+
+class Offset(Protocol):
+    """How far to the left of a corridor the car drives, by the distance along it."""
+
+    def left_at(self, s_m: Floats) -> Floats:
+        """The offsets at distances along the corridor."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -76,29 +92,29 @@ def way_back(corridor: Corridor, ego: Ego, s_m: float, left_m: float, turn_rad: 
     return WayBack(s_m, length, left_m, slope)
 
 
-def lay(corridor: Corridor, profile: Profile, back: WayBack | None, now_s: float) -> Trajectory:
-    """The trajectory of a profile."""
+def lay(corridor: Corridor, profile: Profile, offsets: Sequence[Offset], now_s: float) -> Trajectory:
+    """The trajectory of a profile, beside the corridor's line by the sum of the offsets."""
     line = corridor.line
     x, y, heading, bend = (
         np.interp(profile.s_m, line.s_m, column)
         for column in (line.points_m[:, 0], line.points_m[:, 1], line.heading_rad, line.curvature_1pm)
     )
-    if back is not None:
-        x, y, heading, bend = _beside(line, profile.s_m, x, y, heading, bend, back)
+    if offsets:
+        x, y, heading, bend = _beside(line, profile.s_m, x, y, heading, bend, offsets)
     return Trajectory(now_s, profile.time_s, x, y, heading, profile.speed_mps, profile.acceleration_mps2, bend)
 
 
 def _beside(
-    line: Line, s_m: Floats, x: Floats, y: Floats, heading: Floats, bend: Floats, back: WayBack
+    line: Line, s_m: Floats, x: Floats, y: Floats, heading: Floats, bend: Floats, offsets: Sequence[Offset]
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Points beside a line: the offset's slope and bend are added to the line's (for offsets small against radii)."""
-    left = back.left_at(s_m)
+    """Points beside a line: the offset's slope and bend are added to the line's, as it is there."""
     step = 0.5
-    before, after = back.left_at(s_m - step), back.left_at(s_m + step)
+    before, left, after = (sum((one.left_at(s_m + shift) for one in offsets), np.zeros_like(s_m)) for shift in (-step, 0.0, step))
     slope, curve = (after - before) / (2.0 * step), (after - 2.0 * left + before) / step**2
+    room = np.maximum(1.0 - bend * left, 0.2)
     return (
         x - left * np.sin(heading),
         y + left * np.cos(heading),
-        heading + np.arctan(slope),
-        bend + curve / (1.0 + slope**2) ** 1.5,
+        heading + np.arctan(slope / room),
+        bend / room + curve / (1.0 + slope**2) ** 1.5,
     )
