@@ -106,6 +106,10 @@ class Mpc:
         """How many steps the horizon has."""
         return max(round(self.params.mpc_horizon_s / STEP_S), 2)
 
+    def brakes_hard(self, planned: Floats) -> bool:
+        """Whether the plan (n + 1 × 3, as in `along`) soon wants harder braking than a usual stop: then jerk is no matter."""
+        return bool(planned[: self.steps // 2, 2].min() <= -self.params.stop_deceleration_mps2)
+
     def warm_up(self) -> None:
         """Compile both programs now, not on the road."""
         steps = self.steps
@@ -125,7 +129,7 @@ class Mpc:
             speed_mps * time + acceleration_mps2 * time**2 / 2.0 - behind_m, speed_mps + acceleration_mps2 * time,
             np.full(n + 1, acceleration_mps2),
         ], axis=1)  # fmt: skip
-        hard = bool(planned[: n // 2, 2].min() <= -p.stop_deceleration_mps2)
+        hard = self.brakes_hard(planned)
         jerk = JERK_MPS3 * (10.0 if hard else 1.0)
         weights = np.array([1 / WAY_M**2, 1 / SPEED_MPS**2, 1 / ACCELERATION_MPS2**2, 1 / (jerk * STEP_S) ** 2])
         hessian, gradient = _condensed_along(n, STEP_S, steady - planned, weights)

@@ -175,7 +175,7 @@ class Tracker:
             wanted = planned_a + params.speed_gain_1ps * slow + params.position_gain_1ps2 * behind
         else:
             wanted = now_mps2 + float(found.acceleration_mps2[1] - found.acceleration_mps2[0]) * dt_s / STEP_S
-        return self._limited(wanted + self._slope_mps2, dt_s), found
+        return self._limited(wanted + self._slope_mps2, dt_s, self.mpc.brakes_hard(planned)), found
 
     def _planned(self, time_s: float, trajectory: Trajectory, path: TrackedPath) -> Floats:
         """(n + 1, 3) way, speed, acceleration that are planned from `time_s` on."""
@@ -238,13 +238,14 @@ class Tracker:
         faults = (fault(code, detail),) if code is not None else ()
         return DriveDemand(self._limited(wanted, dt_s), self._steering_rad, plan, faults)
 
-    def _limited(self, wanted_mps2: float, dt_s: float) -> float:
+    def _limited(self, wanted_mps2: float, dt_s: float, hard: bool = False) -> float:
+        """Towards an acceleration, no faster than the jerk allows; braking hard may begin ten times as fast."""
         params = self.params
         if not math.isfinite(wanted_mps2):
             return math.nan
         wanted = min(max(wanted_mps2, -params.deceleration_max_mps2), params.acceleration_max_mps2)
         most = params.jerk_max_mps3 * dt_s
-        least = most if wanted > -params.stop_deceleration_mps2 else 10.0 * most
+        least = 10.0 * most if hard or wanted <= -params.stop_deceleration_mps2 else most
         self._acceleration_mps2 += min(max(wanted - self._acceleration_mps2, -least), most)
         return self._acceleration_mps2
 

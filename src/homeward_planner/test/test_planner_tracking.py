@@ -73,6 +73,21 @@ def test_in_a_bend_it_steers_by_the_bends_curvature(tracker: Tracker, controller
     assert demand.stop_plan.curvature_1pm == pytest.approx([0.05] * POINTS, abs=2e-3)
 
 
+def test_an_emergency_is_braked_for_at_once_and_usual_braking_smoothly(controller_params) -> None:
+    def asked_after(braking_mps2: float, seconds: float) -> float:
+        tracker, steps = Tracker(controller_params), round(seconds / 0.02)
+        speed = np.maximum(12.0 - braking_mps2 * TIMES, 0.0)
+        way = np.concatenate([[0.0], np.cumsum((speed[1:] + speed[:-1]) * 0.05)])
+        zeros = np.zeros_like(TIMES)
+        hard = Trajectory(0.0, TIMES, way, zeros, zeros, speed, np.where(speed > 0.0, -braking_mps2, 0.0), zeros)
+        for step in range(steps):
+            demand = tracker.step(0.02 * step, Ego(Pose(0.24 * step, 0.0, 0.0), 12.0), hard)
+        return demand.acceleration_mps2
+
+    assert asked_after(7.0, 0.2) < -6.0
+    assert asked_after(2.0, 0.2) > -0.2 * controller_params.jerk_max_mps3 - 0.01
+
+
 def test_a_lasting_slope_is_made_up_for(tracker: Tracker) -> None:
     """A hill that takes 0.8 m/s² costs hardly any speed after some seconds."""
     speed, way = 8.0, 0.0

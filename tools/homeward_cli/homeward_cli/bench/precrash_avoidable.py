@@ -172,4 +172,4 @@ def _steering(cars: Cars, since_s: float, lane_y_m: float, aside: Floats, lasts:
     push = np.where(moving, aside * 60.0 * t * (1.0 - t) * (1.0 - 2.0 * t) / lasts**2, 0.0)
     drift = cars.speed_mps * np.sin(cars.yaw_rad)
     push = push + LATERAL_GAINS[0] * (wanted - cars.y_m) + LATERAL_GAINS[1] * (rate - drift)
-    return np.arctan(WHEELBASE_M * push / np.maximum(cars.speed_mps, 3.0) ** 2)
+    return np.asarray(np.arctan(WHEELBASE_M * push / np.maximum(cars.speed_mps, 3.0) ** 2), dtype=np.float64)

@@ -91,7 +91,7 @@ class _Drawing:
         bounds = [("way", self.way(left, **dashed), "left"), ("way", self.way(right, **dashed), "right")]
         tags = {"type": "lanelet", "subtype": "road", "location": "urban", "one_way": "yes", "speed_limit": "50 km/h"}
         tags |= {"participant:vehicle": "yes"} | ({"turn_direction": turn} if turn else {})
-        return self.relation([*bounds, *(("relation", rule, "regulatory_element") for rule in rules)], **tags)
+        return self.relation([*bounds, *(("relation", rule, "regulatory_element") for rule in rules)], 0, **tags)
 
     def text(self) -> str:
         """The file; elements in the order that readers want: nodes, ways, relations."""

@@ -189,11 +189,11 @@ def pulls_out(dice: Dice) -> Case:
         line = np.stack([_ahead(v, gap) + HALF_CAR_M + x, y], axis=1)
         other = Other(Kind.CAR, follow(line, 0.0, starting(AMISS_S, pull, 9.0)), follow(line, 0.0, [(0.0, 0.0)]))
         return Case(TWO_LANES, v, (other,), told=f"from the kerb {gap:.0f} m ahead, {pull:.1f} m/s²")
-    x, from_m = CROSSING_M + 1.75, -5.5 - HALF_CAR_M
-    meets_s = AMISS_S + float(np.sqrt(2.0 * (OURS_M - from_m) / pull)) + dice.between(-0.8, 0.4)
-    track = ride((x, from_m), NORTH, starting(AMISS_S, pull, 8.0))
-    other = Other(Kind.CAR, track, ride((x, from_m), NORTH, [(0.0, 0.0)]))
-    return Case(PRIORITY, v, (other,), (x - CENTRE_M - v * meets_s, OURS_M), told=f"from the side road, {pull:.1f} m/s²")
+    place = (CROSSING_M + 1.75, -5.5 - HALF_CAR_M)
+    meets_s = AMISS_S + float(np.sqrt(2.0 * (OURS_M - place[1]) / pull)) + dice.between(-0.8, 0.4)
+    track = ride(place, NORTH, starting(AMISS_S, pull, 8.0))
+    other = Other(Kind.CAR, track, ride(place, NORTH, [(0.0, 0.0)]))
+    return Case(PRIORITY, v, (other,), (place[0] - CENTRE_M - v * meets_s, OURS_M), told=f"from the side road, {pull:.1f} m/s²")
 
 
 def revealed_or_backing(dice: Dice) -> Case:
