@@ -9,7 +9,7 @@ from typing import Any
 
 from homeward_runtime import faults, ledger
 from homeward_runtime.ledger import Cockpit, Kind
-from homeward_runtime.params import read_file
+from homeward_runtime.params import is_preference, read_file
 
 ROOT = Path(__file__).resolve().parents[1]
 PARAMETERS = {
@@ -45,7 +45,9 @@ def interfaces() -> str:
 def parameters() -> str:
     """Every parameter of every node: default, unit, range, text."""
     defaults: dict[str, dict[str, Any]] = {p.rsplit("/", 1)[-1]: v for p, v in read_file(ROOT / "params/car.yaml")}
-    rows = ["# Parameters", "", MADE, "Defaults are `params/car.yaml`'s; overlays change some."]
+    rows = ["# Parameters", "", MADE, "Defaults are `params/car.yaml`'s; overlays change some.",
+            "A *preference* may be set while the node runs, within its range: `ros2 param set /planner headway_s 2.0`. It is in",
+            "force from the next cycle on; a value that is refused comes back with a sentence."]  # fmt: skip
     for node, where in PARAMETERS.items():
         module, name = where.split(":")
         rows += ["", f"## {node}", "", "| parameter | default | unit | range | what |", "|---|---|---|---|---|"]
@@ -53,7 +55,8 @@ def parameters() -> str:
             facts = field.metadata
             bounded = abs(facts["min"]) != float("inf")
             span = f"{facts['min']:g} – {facts['max']:g}" if bounded else ""
-            rows.append(f"| `{field.name}` | `{defaults[node][field.name]}` | {facts['unit']} | {span} | {facts['doc']} |")
+            doc = f"{facts['doc']} (*preference*)" if is_preference(field) else facts["doc"]
+            rows.append(f"| `{field.name}` | `{defaults[node][field.name]}` | {facts['unit']} | {span} | {doc} |")
     return "\n".join(rows) + "\n"
 
 

@@ -48,6 +48,10 @@ class Behaviour:
         self.passing = Passing(params, surface)
         self._stuck_since_s: float | None = None
 
+    def adopt(self, params: PlannerParams) -> None:
+        """Drive by other parameters from now on."""
+        self.params = self.signals.params = self.give_way.params = self.passing.params = params
+
     def forget(self) -> None:
         """Drop what belongs to a route that ended."""
         self.signals.forget()

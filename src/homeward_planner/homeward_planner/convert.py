@@ -48,7 +48,8 @@ def ego_from_message(message: LocalizationState) -> Ego | None:
     """None while the position is unknown."""
     if message.status == LocalizationState.UNKNOWN:
         return None
-    return Ego(Pose(message.x_m, message.y_m, message.yaw_rad), message.speed_mps)
+    pose = Pose(message.x_m, message.y_m, message.yaw_rad)
+    return Ego(pose, message.speed_mps, position_std_m=message.position_std_m)
 
 
 def things_from_message(message: Any) -> list[Thing]:

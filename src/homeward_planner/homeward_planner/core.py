@@ -5,33 +5,33 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from homeward_planner.behaviour import BLOCKED, Behaviour, Decision
+from homeward_planner.behaviour import BLOCKED, GOAL, Behaviour, Decision
+from homeward_planner.caution import UNSURE, Ceiling, cautious_mps, unsureness
 from homeward_planner.corridor import Corridor, build
+from homeward_planner.cruise import RENEWED_M, StraightOn, hands_back, straight_on
 from homeward_planner.drivable import drivable
 from homeward_planner.evasion import Evasion, WayAhead
 from homeward_planner.lane_graph import LaneGraph
 from homeward_planner.parameters import PlannerParams
-from homeward_planner.plane import Floats, wrapped
+from homeward_planner.plane import Floats
 from homeward_planner.route import START_OUTSIDE_MAP, Refusal, find_route
 from homeward_planner.scene import Ego, Light, Pose, Thing
-from homeward_planner.speed_laws import STEP_S
-from homeward_planner.speed_profile import Profile, Start, envelope, warm_up
+from homeward_planner.speed_profile import Profile, Start, warm_up
 from homeward_planner.tracks import BEHIND_M
 from homeward_planner.trajectory import Offset, Trajectory, WayBack, lay, way_back
+from homeward_planner.way import Way, come_to_rest, place, side_ahead
 from homeward_runtime.faults import Fault, fault
 
 NO_POSITION = Refusal("no_localization", "The car does not know where it is yet.")
 NO_MAP = Refusal("no_map", "There is no map.")
-NEAR_M = 20.0
 KEPT_M, KEPT_MPS = 1.5, 1.0  # a plan is carried on while the car is this close to it
 WRONG_WAY_RAD = math.radians(100.0)
 STANDING_MPS = 0.05
 WENT_ROUND_M, WENT_ROUND_S = 3.0, 8.0
-INDICATE_M, INDICATE_S = 25.0, 3.0
 
 
 class Mode(enum.IntEnum):
@@ -51,6 +51,9 @@ class Indicators(enum.IntEnum):
     LEFT = 1
     RIGHT = 2
     HAZARD = 3
+
+
+SIDES = {"": Indicators.NONE, "left": Indicators.LEFT, "right": Indicators.RIGHT}
 
 
 @dataclass(frozen=True)
@@ -78,21 +81,6 @@ class PlannerOutput:
     faults: tuple[Fault, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
-class _Way:
-    """The corridor under way with its envelope, and the time each of its points takes from the start."""
-
-    corridor: Corridor
-    envelope_mps: Floats
-    time_s: Floats
-
-    @staticmethod
-    def along(corridor: Corridor, params: PlannerParams) -> _Way:
-        limits = envelope(corridor, params)
-        steps = np.diff(corridor.line.s_m) / np.maximum((limits[1:] + limits[:-1]) / 2.0, 0.5)
-        return _Way(corridor, limits, np.concatenate([[0.0], np.cumsum(steps)]))
-
-
 class Planner:
     """Plans at each `step`. Time is an argument: seconds of one clock that never goes back."""
 
@@ -100,13 +88,15 @@ class Planner:
         self.params = params
         self.graph: LaneGraph | None = None
         self._ego: Ego | None = None
-        self._way: _Way | None = None
+        self._way: Way | None = None
         self._last: tuple[float, Profile] | None = None
         self._at_m = 0.0  # along the corridor, when last seen
         self._back: WayBack | None = None
         self._mode = Mode.IDLE
         self._cancelled = False
         self._evaded_s = -math.inf
+        self.ceiling, self.set_speed_mps = Ceiling(), math.inf
+        self._keeps: StraightOn | None = None  # while the lane is kept, with no goal
         if graph is not None:
             self.load(graph)
 
@@ -118,6 +108,15 @@ class Planner:
         self.evasion = Evasion(graph, self.params, surface)
         warm_up(self.params)
         self._end(Mode.IDLE)
+
+    def adopt(self, params: PlannerParams) -> None:
+        """Drive by other parameters from the next step on."""
+        self.params = params
+        if self.graph is not None:
+            self.behaviour.adopt(params)
+            self.evasion.params = params
+        if self._way is not None:
+            self._way = Way.along(self._way.corridor, params)
 
     @property
     def corridor(self) -> Corridor | None:
@@ -140,6 +139,35 @@ class Planner:
             return found
         self._begin(found)
         return None
+
+    def keep_lane(self, set_speed_mps: float) -> Refusal | None:
+        """Go straight on along the lane from where the car is, no faster than a speed. A refusal changes nothing."""
+        if self.graph is None or self._ego is None:
+            return NO_POSITION if self.graph is not None else NO_MAP
+        found = straight_on(self.graph, self._ego.pose, self.params)
+        if isinstance(found, Refusal):
+            return found
+        self._begin(build(self.graph, found.route), found, set_speed_mps)
+        return None
+
+    def let_lane(self) -> None:
+        """The driver keeps the lane again: forget the way straight on; a goal stays."""
+        if self._keeps is not None:
+            self._end(Mode.IDLE)
+
+    @property
+    def keeps_lane(self) -> bool:
+        """Whether the car goes along its lane, without a goal."""
+        return self._keeps is not None
+
+    @property
+    def hands_back(self) -> tuple[str, str]:
+        """Why the driver has to take over soon: a code and a sentence; empty while the lane can be kept."""
+        if self._keeps is None or self._way is None or self._ego is None:
+            return "", ""
+        left_m = self._way.corridor.goal_m - self._at_m
+        soon = hands_back(self._keeps.code, left_m, abs(self._ego.speed_mps), self.params)
+        return (self._keeps.code, self._keeps.text) if soon else ("", "")
 
     def cancel(self) -> None:
         """Forget the goal; a car under way comes to a standstill in its lane."""
@@ -165,33 +193,37 @@ class Planner:
 
     def _drive(self, now_s: float, ego: Ego, things: Sequence[Thing], lights: Sequence[Light]) -> PlannerOutput:
         assert self._way is not None
-        s_m, left_m, turn_rad = _place(self._way.corridor, ego.pose, self._at_m)
+        s_m, left_m, turn_rad = place(self._way.corridor, ego.pose, self._at_m)
         if abs(left_m) > self._off_route_m(now_s) or abs(turn_rad) > WRONG_WAY_RAD:
             lost = self._find_again(ego)
             if lost is not None:
                 return lost
-            s_m, left_m, turn_rad = _place(self._way.corridor, ego.pose, self._at_m)
-        self._at_m = s_m
+            s_m, left_m, turn_rad = place(self._way.corridor, ego.pose, self._at_m)
+        self._at_m = s_m = self._laid_on(s_m, ego)
         if self._ended(s_m, ego):
             return PlannerOutput(None, self._state(s_m))
         self._back = self._way_back(ego, s_m, left_m, turn_rad)
         start = self._start(now_s, s_m, ego)
+        self._lower_ceiling(now_s, s_m, ego)
         decision = self._decide(now_s, start, things, lights)
         profile, trajectory = self._safely(now_s, ego, decision, things)
+        profile = self._named(profile, start, ego)
         self._last = (now_s, profile)
         self._mode = _mode(profile, start.speed_mps, self._way, start.s_m)
         if not trajectory.finite:
             return self._standstill("planner.failed", "a number in the trajectory is not finite")
-        faults = (fault("planner.blocked"),) if self._mode is Mode.BLOCKED else ()
+        faults = [fault("planner.blocked")] if self._mode is Mode.BLOCKED else []
+        if unsureness(ego.position_std_m) > 0.0:
+            faults.append(fault("planner.unsure_position", f"{2.0 * ego.position_std_m:.1f} m"))
         state = self._state(start.s_m, profile.code, profile.text)
-        return PlannerOutput(trajectory, state, self._indicators(start), faults)
+        return PlannerOutput(trajectory, state, self._indicators(start), tuple(faults))
 
     def _safely(self, now_s: float, ego: Ego, decision: Decision, things: Sequence[Thing]) -> tuple[Profile, Trajectory]:
         """The decision laid in the plane, or what avoids a collision that it would lead to."""
         assert self._way is not None
         offsets: list[Offset] = [one for one in (self._back, decision.detour) if one is not None]
         planned = lay(self._way.corridor, decision.profile, offsets, now_s)
-        ahead = WayAhead(self._way.corridor, self._way.envelope_mps, decision.stop_m)
+        ahead = WayAhead(self._way.corridor, self._envelope_mps(), decision.stop_m)
         instead = self.evasion.look(now_s, ego, ahead, decision.profile, planned, things)
         if instead is None:
             return decision.profile, planned
@@ -216,11 +248,51 @@ class Planner:
         """The decision; with lane changes put off, on the corridor that has them later."""
         assert self._way is not None and self.graph is not None
         if self._cancelled:
-            return Decision(_come_to_rest(start, self.params))
-        decision = self.behaviour.decide(now_s, self._way.corridor, self._way.envelope_mps, start, things, lights)
+            return Decision(come_to_rest(start, self.params))
+        decision = self.behaviour.decide(now_s, self._way.corridor, self._envelope_mps(), start, things, lights)
         if decision.delays is not None:
-            self._way = _Way.along(build(self.graph, self._way.corridor.route, decision.delays), self.params)
+            self._way = Way.along(build(self.graph, self._way.corridor.route, decision.delays), self.params)
         return decision
+
+    # how fast at most, and how far the lane is kept
+
+    def _envelope_mps(self) -> Floats:
+        assert self._way is not None
+        return np.minimum(self._way.envelope_mps, self.ceiling.top_mps)
+
+    def _lower_ceiling(self, now_s: float, s_m: float, ego: Ego) -> None:
+        """No faster than the driver wishes, nor than the position is good enough for."""
+        assert self._way is not None
+        corridor, wanted_mps = self._way.corridor, self.set_speed_mps
+        if unsureness(ego.position_std_m) > 0.0:
+            limit_mps = self.params.speed_share * float(corridor.limit_mps[corridor.at(s_m)])
+            wanted_mps = min(wanted_mps, cautious_mps(limit_mps, ego.position_std_m))
+        self.ceiling.lower(now_s, ego.speed_mps, wanted_mps, self.params.deceleration_comfort_mps2)
+
+    def _named(self, profile: Profile, start: Start, ego: Ego) -> Profile:
+        """The profile, told by what holds the car back where the road, the lights and the others don't."""
+        assert self._way is not None
+        if self._keeps is not None and profile.code == GOAL[0]:
+            return replace(profile, code=self._keeps.code, text=self._keeps.text)
+        here_mps = float(np.interp(start.s_m, self._way.corridor.line.s_m, self._way.envelope_mps))
+        slowed = self.ceiling.top_mps < min(here_mps, self.set_speed_mps) and unsureness(ego.position_std_m) > 0.0
+        return replace(profile, code=UNSURE[0], text=UNSURE[1]) if slowed and not profile.code else profile
+
+    def _laid_on(self, s_m: float, ego: Ego) -> float:
+        """While the lane is kept: with little of the way left it is laid anew, the plan under way goes on along it."""
+        assert self._way is not None and self.graph is not None
+        ends_m = self._way.corridor.goal_m - s_m
+        if self._keeps is None or self._keeps.code or ends_m > RENEWED_M or self.behaviour.passing.detour is not None:
+            return s_m
+        found = straight_on(self.graph, ego.pose, self.params, self._way.corridor.lanes)
+        if isinstance(found, Refusal):
+            return s_m
+        self._keeps, self._way = found, Way.along(build(self.graph, found.route), self.params)
+        there_m = place(self._way.corridor, ego.pose, BEHIND_M / 2.0)[0]
+        self._back = None
+        if self._last is not None:
+            self._last = (self._last[0], replace(self._last[1], s_m=self._last[1].s_m + there_m - s_m))
+        return there_m
 
     def _start(self, now_s: float, s_m: float, ego: Ego) -> Start:
         """Where the new profile begins: the last plan carried on, while the car is close to it; else the car itself."""
@@ -242,7 +314,7 @@ class Planner:
         if self._cancelled:
             self._end(Mode.IDLE)
             return True
-        if abs(self._way.corridor.goal_m - s_m) < self.params.arrival_m:
+        if self._keeps is None and abs(self._way.corridor.goal_m - s_m) < self.params.arrival_m:
             self._end(Mode.ARRIVED)
             return True
         return False
@@ -250,27 +322,39 @@ class Planner:
     def _find_again(self, ego: Ego) -> PlannerOutput | None:
         """The car has left the corridor: a new way from where it is; or, if there is none, a standstill."""
         assert self._way is not None
-        found = self.find_way(ego.pose, self._way.corridor.route.goal)
+        found = self._way_again(ego)
         if isinstance(found, Refusal):
             code = "planner.off_road" if found.code == START_OUTSIDE_MAP else "planner.blocked"
             return self._standstill(code, found.text)
-        self._begin(found)
-        _, left_m, turn_rad = _place(found, ego.pose, self._at_m)
+        self._begin(found, self._keeps, self.set_speed_mps)
+        _, left_m, turn_rad = place(found, ego.pose, self._at_m)
         if abs(left_m) > self.params.off_route_m or abs(turn_rad) > WRONG_WAY_RAD:
             return self._standstill("planner.off_road", f"{abs(left_m):.1f} m beside the lane")
         return None
 
-    def _begin(self, corridor: Corridor) -> None:
-        self._way = _Way.along(corridor, self.params)
+    def _way_again(self, ego: Ego) -> Corridor | Refusal:
+        """A new way to the same goal; straight on, where there is none."""
+        assert self._way is not None and self.graph is not None
+        if self._keeps is None:
+            return self.find_way(ego.pose, self._way.corridor.route.goal)
+        found = straight_on(self.graph, ego.pose, self.params)
+        if isinstance(found, Refusal):
+            return found
+        self._keeps = found
+        return build(self.graph, found.route)
+
+    def _begin(self, corridor: Corridor, keeps: StraightOn | None = None, set_speed_mps: float = math.inf) -> None:
+        self._way = Way.along(corridor, self.params)
         self._last = self._back = None
         self._at_m = BEHIND_M / 2.0
         self._cancelled = False
+        self._keeps, self.set_speed_mps = keeps, set_speed_mps
         self._mode = Mode.DRIVING
         self.behaviour.forget()
 
     def _end(self, mode: Mode) -> None:
-        self._way = self._last = self._back = None
-        self._cancelled = False
+        self._way = self._last = self._back = self._keeps = None
+        self._cancelled, self.set_speed_mps = False, math.inf
         self._mode = mode
         if self.graph is not None:
             self.behaviour.forget()
@@ -302,42 +386,14 @@ class Planner:
         )
 
     def _indicators(self, start: Start) -> Indicators:
-        """The side of the next turn or lane change, when it is near."""
         assert self._way is not None and self.graph is not None
-        corridor = self._way.corridor
-        near_m = max(INDICATE_M, INDICATE_S * start.speed_mps)
-        coming = [(change.from_m, change.to_m, change.side) for change in corridor.changes]
-        coming += [(one.from_m, one.to_m, self.graph.lanes[one.lane].turn) for one in corridor.passages]
-        for from_m, to_m, side in sorted(coming):
-            if from_m - near_m < start.s_m < to_m and side in ("left", "right"):
-                return Indicators.LEFT if side == "left" else Indicators.RIGHT
-        return Indicators.NONE
+        return SIDES[side_ahead(self._way.corridor, self.graph, start)]
 
 
-def _place(corridor: Corridor, pose: Pose, near_m: float) -> tuple[float, float, float]:
-    """Where a pose lies on a corridor: distance, offset to the left, turn.
-
-    Looked for near a known distance, for the way may pass the same place twice.
-    """
-    part = corridor.line.window(near_m - NEAR_M, near_m + NEAR_M)
-    s, left = corridor.line.project(np.array([[pose.x_m, pose.y_m]]), part)
-    heading = float(np.interp(s[0], corridor.line.s_m, corridor.line.heading_rad))
-    return float(s[0]), float(left[0]), wrapped(pose.yaw_rad - heading)
-
-
-def _come_to_rest(start: Start, params: PlannerParams) -> Profile:
-    """Brake comfortably to a standstill."""
-    times: Floats = np.arange(round(params.horizon_s / STEP_S) + 1, dtype=np.float64) * STEP_S
-    speed = np.maximum(start.speed_mps - params.deceleration_comfort_mps2 * times, 0.0)
-    way = start.s_m + np.concatenate([[0.0], np.cumsum((speed[1:] + speed[:-1]) / 2.0 * STEP_S)])
-    slowing = np.where(speed > 0.0, -params.deceleration_comfort_mps2, 0.0)
-    return Profile(times, way, speed, slowing, "cancelled", "Stopping: the goal was given up.")
-
-
-def _mode(profile: Profile, speed_mps: float, way: _Way, s_m: float) -> Mode:
+def _mode(profile: Profile, speed_mps: float, way: Way, s_m: float) -> Mode:
     """DRIVING, unless something holds the car well below the speed it could go."""
     if profile.code == BLOCKED[0]:
         return Mode.BLOCKED
     could_mps = float(np.interp(s_m, way.corridor.line.s_m, way.envelope_mps))
     held = profile.code not in ("", "goal") and speed_mps < 0.7 * could_mps
-    return Mode.WAITING if held else Mode.DRIVING
+    return Mode.WAITING if held or profile.code == UNSURE[0] else Mode.DRIVING

@@ -85,6 +85,10 @@ class PlannerNode(CarNode):
         self.publish_to(ledger.MARKERS).publish(convert.marker_array(self.graph))
         self.route.publish(convert.path_message(None, self.stamp()))
 
+    def on_preferences(self, params: Any) -> None:
+        self.params = params
+        self.planner.adopt(params)
+
     # what comes in
     def on_localization(self, message: Any) -> None:
         self.localization = message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from homeward_runtime.params import param
+from homeward_runtime.params import param, preference
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class PlannerParams:
     steering_rate_max_radps: float = param("rad/s", "fastest turn of the front wheels", 0.1, 2.0)
     side_margin_m: float = param("m", "room kept to either side of the car", 0.0, 1.5)
     speed_share: float = param("", "of the speed limit that is driven", 0.3, 1.0)
-    acceleration_max_mps2: float = param("m/s^2", "hardest speeding up", 0.3, 4.0)
+    acceleration_max_mps2: float = preference("m/s^2", "hardest speeding up", 0.3, 4.0)
     deceleration_comfort_mps2: float = param("m/s^2", "usual braking for what is foreseen", 0.5, 3.0)
     deceleration_hard_mps2: float = param("m/s^2", "hardest braking", 3.0, 9.0)
     deceleration_evading_mps2: float = param("m/s^2", "of braking and turning together, in need", 3.0, 10.0)
@@ -30,8 +30,9 @@ class PlannerParams:
     lateral_jerk_evading_mps3: float = param("m/s^3", "how fast it changes; within the command gate's", 1.0, 20.0)
     jerk_comfort_mps3: float = param("m/s^3", "usual change of acceleration", 0.5, 5.0)
     jerk_hard_mps3: float = param("m/s^3", "change of acceleration in need", 3.0, 50.0)
-    lateral_acceleration_max_mps2: float = param("m/s^2", "bends are driven no faster than this", 0.5, 4.0)
-    headway_s: float = param("s", "time gap to the car ahead", 0.8, 4.0)
+    lateral_acceleration_max_mps2: float = preference("m/s^2", "bends are driven no faster than this", 0.5, 4.0)
+    headway_s: float = preference("s", "time gap to the car ahead", 0.8, 4.0)
+    overtaking: bool = preference("", "whether to go round what stands in the lane; without it the car waits behind")
     standstill_gap_m: float = param("m", "gap to the car ahead when standing", 1.0, 10.0)
     stop_margin_m: float = param("m", "the bumper stops so far before a line", 0.2, 5.0)
     yellow_deceleration_mps2: float = param("m/s^2", "harder braking than this isn't done for a yellow light", 1.0, 6.0)

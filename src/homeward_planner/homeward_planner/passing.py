@@ -101,7 +101,7 @@ class Passing:
     def decide(self, now_s: float, around: Around) -> Hold | None:
         """Begin, keep or end a detour; the hold is where to wait for one."""
         self._note(now_s, around)
-        row = self._row(now_s, around)
+        row = self._row(now_s, around) if self.params.overtaking or self.detour is not None else None
         if self.detour is not None:
             if around.start.s_m > self.detour.to_m:
                 self.detour = None

@@ -34,16 +34,19 @@ class Pose:
 
 @dataclass(frozen=True)
 class Ego:
-    """The car: pose of the rear axle at the ground, speed (forward positive) and acceleration."""
+    """The car: pose of the rear axle at the ground, speed (forward positive), acceleration, and how sure the place is
+    (one standard deviation)."""
 
     pose: Pose
     speed_mps: float
     acceleration_mps2: float = 0.0
+    position_std_m: float = 0.0
 
     @property
     def finite(self) -> bool:
         """Whether every number in it is one, and one that a car can have."""
-        return self.pose.finite and _within(FASTEST_MPS, self.speed_mps) and _within(FASTEST_MPS, self.acceleration_mps2)
+        moves = _within(FASTEST_MPS, self.speed_mps, self.acceleration_mps2)
+        return self.pose.finite and moves and _within(FURTHEST_M, self.position_std_m)
 
 
 class Kind(enum.IntEnum):

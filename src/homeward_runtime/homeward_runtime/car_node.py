@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from homeward_runtime import ledger
 from homeward_runtime.faults import Fault, Severity
 from homeward_runtime.ledger import Interface
-from homeward_runtime.params import build
+from homeward_runtime.params import build, replaced
 
 Params = TypeVar("Params")
 Message = Any
@@ -105,13 +105,17 @@ class CarNode:
     def cleanup(self) -> None:
         """Close what configure() opened outside of ROS."""
 
+    def on_preferences(self, params: Any) -> None:
+        """Somebody set preferences: `params` are in force from now on."""
+
     # what a subclass calls
     def load_params(self, params_type: type[Params]) -> Params:
         """The node's parameters. An unknown or missing key, or a value out of range, refuses to start."""
-        raw, sources = self._host.raw_params()
+        raw, self._sources = self._host.raw_params()
         params = build(params_type, raw, self.name)
         self._host.hold_params(params)
-        self.publish_to(ledger.PARAMS_IN_FORCE).publish(_params_message(self.name, params, sources))
+        self._in_force: Any = params
+        self.publish_to(ledger.PARAMS_IN_FORCE).publish(_params_message(self.name, params, self._sources))
         return params
 
     def publish_to(self, interface: Interface) -> Publisher:
@@ -185,6 +189,17 @@ class CarNode:
             self._host.log(int(Severity.OK), f"{code}: over")
 
     # what hosts call
+    def check_preferences(self, values: Mapping[str, Any]) -> None:
+        """Raises ParamsError, with a sentence for each, where values can't be set while the node runs."""
+        replaced(self._in_force, values, self.name)
+
+    def set_preferences(self, values: Mapping[str, Any]) -> None:
+        """Set them, and tell. Raises ParamsError, and changes nothing, where one is refused."""
+        self._in_force = replaced(self._in_force, values, self.name)
+        self._sources |= dict.fromkeys(values, "set while running")
+        self.publish_to(ledger.PARAMS_IN_FORCE).publish(_params_message(self.name, self._in_force, self._sources))
+        self.on_preferences(self._in_force)
+
     def set_up(self) -> None:
         """configure(), and what every node has."""
         self.configure()

@@ -24,6 +24,25 @@ def param(unit: str, doc: str, low: float = -math.inf, high: float = math.inf) -
     return dataclasses.field(metadata={"unit": unit, "min": low, "max": high, "doc": doc})
 
 
+def preference(unit: str, doc: str, low: float = -math.inf, high: float = math.inf) -> Any:
+    """A parameter that may be set while the node runs, within its range: somebody's taste, not a fact of the car."""
+    return dataclasses.field(metadata={"unit": unit, "min": low, "max": high, "doc": doc, "preference": True})
+
+
+def is_preference(field: dataclasses.Field[Any]) -> bool:
+    """Whether a parameter may be set while the node runs."""
+    return bool(field.metadata.get("preference", False))
+
+
+def replaced(params: Params, values: Mapping[str, Any], where: str) -> Params:
+    """The parameters with some preferences set anew. Raises ParamsError that lists everything that is wrong."""
+    fields = {field.name: field for field in dataclasses.fields(params)}  # type: ignore[arg-type]
+    fixed = [name for name in sorted(values.keys() & fields.keys()) if not is_preference(fields[name])]
+    if fixed:
+        raise ParamsError(f"{where}: " + "; ".join(f"'{name}' can't be set while the node runs" for name in fixed))
+    return build(type(params), {name: getattr(params, name) for name in fields} | dict(values), where)
+
+
 def build(params_type: type[Params], raw: Mapping[str, Any], where: str) -> Params:
     """The dataclass from raw values. Raises ParamsError that lists everything that is wrong."""
     fields = {field.name: field for field in dataclasses.fields(params_type)}  # type: ignore[arg-type]

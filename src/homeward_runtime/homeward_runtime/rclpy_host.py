@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import rclpy
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
@@ -26,7 +26,7 @@ from rclpy.task import Future
 from homeward_runtime import actions
 from homeward_runtime.car_node import CallFailed, CarNode, Later, message_class
 from homeward_runtime.ledger import Interface
-from homeward_runtime.params import BUILT_IN, ParamsError, sources
+from homeward_runtime.params import BUILT_IN, ParamsError, is_preference, sources
 from homeward_runtime.qos import Profile
 
 GOODBYE_S = 1.5  # from the first signal to the end at the latest
@@ -128,6 +128,25 @@ class RclpyHost(LifecycleNode):  # type: ignore[misc]
                 field.name, list(value) if isinstance(value, tuple) else value, _descriptor(field, type(value)),
                 ignore_override=True,
             )  # fmt: skip
+        self._names = frozenset(field.name for field in dataclasses.fields(params))
+        self.add_on_set_parameters_callback(self._check_preferences)
+        self.add_post_set_parameters_callback(self._set_preferences)
+
+    def _check_preferences(self, parameters: list[Parameter]) -> SetParametersResult:
+        try:
+            self.node.check_preferences(self._ours(parameters))
+        except ParamsError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _set_preferences(self, parameters: list[Parameter]) -> None:
+        wanted = self._ours(parameters)
+        if wanted:
+            self.node.set_preferences(wanted)
+
+    def _ours(self, parameters: list[Parameter]) -> dict[str, Any]:
+        """Those of the node's dataclass; the rest are ROS's own."""
+        return {one.name: _plain(one) for one in parameters if one.name in self._names}
 
     # what nodes ask for
     def publisher(self, interface: Interface) -> Any:
@@ -253,7 +272,8 @@ def qos_profile(profile: Profile) -> QoSProfile:
 
 def _descriptor(field: dataclasses.Field[Any], kind: type) -> ParameterDescriptor:
     facts = field.metadata
-    descriptor = ParameterDescriptor(description=f"{facts.get('doc', '')} [{facts.get('unit', '')}]", read_only=True)
+    text = f"{facts.get('doc', '')} [{facts.get('unit', '')}]"
+    descriptor = ParameterDescriptor(description=text, read_only=not is_preference(field))
     low, high = facts.get("min", float("-inf")), facts.get("max", float("inf"))
     if kind is float and high < float("inf"):
         descriptor.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high))]

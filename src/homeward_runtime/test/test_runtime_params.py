@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeward_runtime.params import ParamsError, build, matches, param, read_file, sources
+from homeward_runtime.params import ParamsError, build, matches, param, preference, read_file, replaced, sources
 
 
 @dataclass(frozen=True)
@@ -91,3 +91,40 @@ def test_the_last_file_that_speaks_of_a_parameter_is_its_source(tmp_path: Path) 
     assert sources(argv, "/planner") == {"a": "car.yaml", "b": "vehicle.yaml", "c": "command line"}
     with pytest.raises(ParamsError, match="no section for it in car.yaml, vehicle.yaml"):
         sources(argv[:-2], "/controller")
+
+
+# ---- preferences ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tastes:
+    width_m: float = param("m", "a fact of the car", 1.0, 3.0)
+    gap_s: float = preference("s", "a taste", 0.8, 4.0)
+    brisk: bool = preference("", "another")
+
+
+def test_a_preference_is_replaced_within_its_range() -> None:
+    assert replaced(Tastes(2.0, 1.6, True), {"gap_s": 2, "brisk": False}, "x") == Tastes(2.0, 2.0, False)
+
+
+@pytest.mark.parametrize(
+    "values, complaint",
+    [
+        ({"width_m": 1.5}, "x: 'width_m' can't be set while the node runs"),
+        ({"gap_s": 9.0}, "x: 'gap_s' is 9, wants 0.8 to 4 s"), ({"gap_s": float("nan")}, "x: 'gap_s' is nan"),
+        ({"brisk": 1}, "x: 'brisk' is 1, wants bool"), ({"gap": 1.0}, "x: unknown key 'gap' (did you mean 'gap_s'?)"),
+    ],
+)  # fmt: skip
+def test_a_wish_that_cannot_be_is_refused_with_a_sentence(values: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ParamsError) as refusal:
+        replaced(Tastes(2.0, 1.6, True), values, "x")
+    assert str(refusal.value).startswith(complaint)
+
+
+@given(st.dictionaries(st.sampled_from(["width_m", "gap_s", "brisk", "other"]), st.floats() | st.booleans() | st.text()))
+def test_no_wish_leaves_the_range(values: dict[str, object]) -> None:
+    try:
+        found = replaced(Tastes(2.0, 1.6, True), values, "x")
+    except ParamsError:
+        return
+    assert 0.8 <= found.gap_s <= 4.0 and isinstance(found.brisk, bool) and found.width_m == 2.0
