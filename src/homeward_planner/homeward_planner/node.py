@@ -14,6 +14,7 @@ from homeward_interfaces.msg import Outcome, Place, Places
 from homeward_interfaces.srv import DriveTo
 from homeward_planner import convert, lanelet_map
 from homeward_planner.core import Planner
+from homeward_planner.driver_desk import DriverDesk
 from homeward_planner.map_origin import MapError
 from homeward_planner.navigation import PATH_CODES, PATH_UNKNOWN, TF_ERROR, UNKNOWN, Ending, How, Navigation
 from homeward_planner.parameters import PlannerParams
@@ -58,6 +59,7 @@ class PlannerNode(CarNode):
         self.route, self.scene = self.publish_to(ledger.ROUTE), self.publish_to(ledger.SCENE_MARKERS)
         self.planning_time = self.publish_to(ledger.PLANNING_TIME)
         self.show_map()
+        self.desk = DriverDesk(self, self.planner)
         self.subscribe_to(ledger.LOCALIZATION, self.on_localization)
         self.subscribe_to(ledger.OBJECTS, self.on_objects)
         self.subscribe_to(ledger.TRAFFIC_LIGHTS, self.on_lights)
@@ -113,12 +115,15 @@ class PlannerNode(CarNode):
 
     def on_tick(self) -> None:
         now_s, began_ns = self.now_s(), self.monotonic_ns()
-        output = self.planner.step(now_s, self.ego(now_s), self.things(now_s), self.lights)
+        ego, things = self.ego(now_s), self.things(now_s)
+        watched = self.desk.look(now_s, ego, things)
+        output = self.planner.step(now_s, ego, things, self.lights)
         seen = self.objects
         sensor_stamp, receipt_ns = (seen.header.stamp, seen.sensor_receipt_ns) if seen is not None else (Time(), 0)
         self.trajectory.publish(convert.trajectory_message(output, round(now_s * 1e9), sensor_stamp, receipt_ns))
         self.finish(self.navigation.tick(output.state))
         self.state.publish(convert.state_message(output.state, self.navigation.name, self.stamp()))
+        self.desk.tell(output.state, watched.warnings)
         self.show_route()
         if self.scene.wanted():
             self.scene.publish(convert.scene_markers(output.trajectory, seen, self.stamp()))

@@ -86,6 +86,8 @@ TRAFFIC_LIGHTS = Interface("perception/traffic_lights", f"{_OURS}/msg/TrafficLig
 # where it goes
 ROUTE = Interface("planner/route", "nav_msgs/msg/Path", "planner", profile=LATCHED, cockpit=_READ, doc="the way to the goal")
 PLANNER_STATE = Interface("planner/state", f"{_OURS}/msg/PlannerState", "planner", rate_hz=10, cockpit=_READ, doc="what the planner does and why")
+DRIVE_MODE = Interface("planner/drive_mode", f"{_OURS}/msg/DriveMode", "planner", profile=LATCHED, cockpit=_READ, doc="manual, cruise or pilot, why, and what the driver is warned of")
+SET_MODE = Interface("planner/set_mode", f"{_OURS}/srv/SetMode", "planner", _S, cockpit=_CALL, doc="choose manual, cruise or pilot; the latter two engage")
 TRAJECTORY = Interface("planner/trajectory", f"{_OURS}/msg/Trajectory", "planner", rate_hz=10, cockpit=_READ, doc="where to be when")
 PLANNING_TIME = Interface("planner/planning_time", "std_msgs/msg/Float32", "planner", profile=SENSOR, rate_hz=10, doc="how long a plan took [s]; told while somebody looks")
 TRACKING_ERROR = Interface("controller/tracking_error", "geometry_msgs/msg/PointStamped", "controller", rate_hz=50, doc="x: further along [m], y: to the left [m], z: turned left [rad] of where the trajectory has the car")

@@ -37,7 +37,8 @@ export interface Fault {
   node: string;
 }
 
-export const MANUAL = 0, ENGAGED = 1, STOPPING = 2;
+export const MANUAL = 0, ENGAGED = 1, STOPPING = 2; // of Engagement
+export const CRUISE = 1, PILOT = 2, MODE_STOPPING = 3, BRAKING = 4; // of DriveMode
 export const IDLE = 0, DRIVING = 1, WAITING = 2, ARRIVED = 3, BLOCKED = 4;
 
 class Car {
@@ -45,6 +46,7 @@ class Car {
   vehicle = $state.raw<any>(undefined);
   engagement = $state.raw<any>(undefined);
   planner = $state.raw<any>(undefined);
+  mode = $state.raw<any>(undefined);
   pose = $state.raw<(Pose & { status: number }) | undefined>(undefined);
   objects = $state.raw<TrackedObject[]>([]);
   lights = $state.raw<Light[]>([]);
@@ -64,6 +66,7 @@ class Car {
     this.ros.onconnection = (connected) => (this.connected = connected);
     this.ros.subscribe('/vehicle/state', (m) => { this.vehicle = m; this.last = performance.now(); }, 100);
     this.ros.subscribe('/vehicle/engagement', (m) => (this.engagement = m));
+    this.ros.subscribe('/planner/drive_mode', (m) => (this.mode = m));
     this.ros.subscribe('/planner/state', (m) => (this.planner = m), 100);
     this.ros.subscribe('/planner/places', (m) => (this.places = m.places));
     this.ros.subscribe('/planner/lane_map', (m) => this.takeMap(m));
@@ -85,6 +88,11 @@ class Car {
 
   async engage(engaged: boolean): Promise<void> {
     await this.ask('/vehicle/set_engaged', { engaged });
+  }
+
+  /** Cruise along the lane, as fast as now; standing, as fast as the limit allows. */
+  async setMode(mode: number): Promise<void> {
+    await this.ask('/planner/set_mode', { mode, set_speed_mps: 0 });
   }
 
   /** Forget the goal: the planner brings the car to a standstill. */
