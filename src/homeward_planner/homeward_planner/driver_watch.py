@@ -22,7 +22,8 @@ from homeward_planner.parameters import PlannerParams
 from homeward_planner.plane import Floats
 from homeward_planner.prediction import Predictor, travelled
 from homeward_planner.scene import Ego, Kind, Pose, Thing
-from homeward_planner.threats import LIKELY, STEP_S, Expected, Watch, along_braking, as_motion, first_hits
+from homeward_planner.threats import FORESEEN_S, LIKELY, STEP_S, Expected, Watch, along_braking, as_motion, first_hits
+from homeward_planner.threats import STEPS as FORESEEN_STEPS
 from homeward_planner.trajectory import Trajectory
 
 WARN_S, BRAKE_S = 2.5, 1.0
@@ -34,6 +35,7 @@ KEEPS_LEFT_M, KEEPS_TURN_RAD = 1.0, 0.15  # as threats.py has it for the others
 SLOWEST_MPS, STANDING_MPS, HOLDS_S = 1.5, 0.1, 1.5
 TO_STANDSTILL_MPS = 3.0  # begun, it goes on to a standstill from here on, though the way may be free for some seconds
 DEPARTS_S, DEPARTS_FROM_MPS, DEPARTS_M = 0.8, 8.0, 0.1
+TOWARDS = -0.5  # the cosine between two headings
 LANE_REACH_M, LANE_TURN_RAD = 2.5, 0.4
 SPEEDING_MPS = 1.4
 SHOWN_S = 1.0  # a warning is told at least so long
@@ -124,7 +126,7 @@ class DriverWatch:
 
     def danger(self, now_s: float, ego: Ego, hands: Hands, things: Sequence[Thing]) -> Danger:
         """What the held motion leads to."""
-        expected = self.watch.expect(now_s, ego, things)
+        expected = [self._in_lane(ego, one) for one in self.watch.expect(now_s, ego, things)]
         if ego.speed_mps < (STANDING_MPS if self._braking else SLOWEST_MPS) or not expected:
             return Danger()
         held = held_motion(ego, hands.curvature_1pm)
@@ -135,6 +137,17 @@ class DriverWatch:
             return Danger()
         enough = (one for one in DECELERATIONS_MPS2 if math.isinf(self._collision_s(along_braking(held, one), expected)))
         return Danger(collision_s, next(enough, math.inf))
+
+    def _in_lane(self, ego: Ego, one: Expected) -> Expected:
+        """Somebody who comes towards us in a lane of his own is expected to keep to it, though he turns a little otherwise than
+        the lane does just there: a bend is no reason to brake for the driver."""
+        comes = math.cos(one.thing.pose.yaw_rad - ego.pose.yaw_rad) < TOWARDS
+        if not comes or one.thing.kind is Kind.PEDESTRIAN:
+            return one
+        if not self.graph.places_near(one.thing.pose, KEEPS_LEFT_M, LANE_TURN_RAD):
+            return one
+        boxes = np.stack(list(self._ways.ways(one.thing, travelled(one.thing.speed_mps, 0.0, FORESEEN_STEPS))))
+        return Expected(one.thing, boxes, np.full(len(boxes), 1.0 / len(boxes)), FORESEEN_S, 0.0)
 
     def _along_lanes(self, ego: Ego) -> list[Floats]:
         """The motions that follow the lanes from here on at this speed; none for a car that doesn't keep to one."""
