@@ -24,7 +24,6 @@ from homeward_planner.trajectory import Trajectory
 from homeward_runtime.car_node import seconds_of, time_message
 from homeward_runtime.frames import BASE_LINK, MAP, quaternion_from_yaw, yaw_of
 
-DRIVE_GEAR = 3
 ROUTE_STEP_M = 2.0
 LINE_STEP = 3  # points of the lanes' lines that are left out between two that are drawn
 
@@ -76,13 +75,15 @@ def trajectory_message(output: PlannerOutput, now_ns: int, sensor_stamp: Any, re
         message.time_s, message.x_m, message.y_m = one.time_s, one.x_m, one.y_m
         message.yaw_rad, message.speed_mps = one.yaw_rad, one.speed_mps
         message.acceleration_mps2, message.curvature_per_m = one.acceleration_mps2, one.curvature_1pm
+        message.gear = one.gear
     return message
 
 
 def trajectory_from_message(message: TrajectoryMessage) -> Trajectory:
     columns = (message.time_s, message.x_m, message.y_m, message.yaw_rad, message.speed_mps, message.acceleration_mps2,
                message.curvature_per_m)  # fmt: skip
-    return Trajectory(seconds_of(message.header.stamp), *(np.asarray(column, dtype=np.float64) for column in columns))
+    arrays = (np.asarray(column, dtype=np.float64) for column in columns)
+    return Trajectory(seconds_of(message.header.stamp), *arrays, gear=int(message.gear))
 
 
 def state_message(state: PlannerState, goal_name: str, stamp: Any) -> PlannerStateMessage:
@@ -100,7 +101,7 @@ def command_message(
 ) -> DriveCommand:
     message = DriveCommand(
         sequence=sequence, acceleration_mps2=demand.acceleration_mps2, steering_rad=demand.steering_rad,
-        gear=DRIVE_GEAR, indicators=indicators, stop_distance_m=demand.stop_plan.distance_m,
+        gear=demand.gear, indicators=indicators, stop_distance_m=demand.stop_plan.distance_m,
         stop_curvature_per_m=demand.stop_plan.curvature_1pm, stop_speed_mps=demand.stop_plan.speed_mps,
     )  # fmt: skip
     message.header.stamp, message.header.frame_id = stamp, BASE_LINK

@@ -15,8 +15,11 @@ from homeward_planner.corridor import Corridor, build
 from homeward_planner.cruise import RENEWED_M, StraightOn, hands_back, straight_on
 from homeward_planner.drivable import drivable
 from homeward_planner.evasion import Evasion, WayAhead
+from homeward_planner.journey import plan_journey
 from homeward_planner.lane_graph import LaneGraph
 from homeward_planner.parameters import PlannerParams
+from homeward_planner.parking import Manoeuvre, Parking
+from homeward_planner.parking import warm_up as warm_up_parking
 from homeward_planner.plane import Floats
 from homeward_planner.route import START_OUTSIDE_MAP, Refusal, find_route
 from homeward_planner.scene import Ego, Light, Pose, Thing
@@ -97,6 +100,9 @@ class Planner:
         self._evaded_s = -math.inf
         self.ceiling, self.set_speed_mps = Ceiling(), math.inf
         self._keeps: StraightOn | None = None  # while the lane is kept, with no goal
+        self.parking: Parking | None = None
+        self._stop_at: Pose | None = None  # after driving out: where the lanes are to be left
+        self._park_at: Pose | None = None  # where the car is parked after that
         if graph is not None:
             self.load(graph)
 
@@ -107,6 +113,8 @@ class Planner:
         self.behaviour = Behaviour(graph, self.params, surface)
         self.evasion = Evasion(graph, self.params, surface)
         warm_up(self.params)
+        self.parking = Parking(self.params, graph)
+        warm_up_parking(self.params)
         self._end(Mode.IDLE)
 
     def adopt(self, params: PlannerParams) -> None:
@@ -115,6 +123,8 @@ class Planner:
         if self.graph is not None:
             self.behaviour.adopt(params)
             self.evasion.params = params
+        if self.parking is not None:
+            self.parking.params = params
         if self._way is not None:
             self._way = Way.along(self._way.corridor, params)
 
@@ -132,12 +142,18 @@ class Planner:
 
     def set_goal(self, goal: Pose) -> Refusal | None:
         """Go there from where the car is. A refusal says why not, and changes nothing."""
-        if self._ego is None:
+        if self._ego is None or self.parking is None:
             return NO_POSITION if self.graph is not None else NO_MAP
-        found = self.find_way(self._ego.pose, goal)
+        found = plan_journey(self.parking, self.find_way, self._ego.pose, goal)
         if isinstance(found, Refusal):
             return found
-        self._begin(found)
+        self._end(Mode.DRIVING)
+        self._park_at = found.park_at
+        if found.corridor is None or found.out_to is not None:
+            self._stop_at = found.corridor.route.goal if found.corridor is not None else None
+            self._manoeuvre_to(found.out_to or found.park_at or goal, found.out_to is not None)
+        else:
+            self._begin(found.corridor)
         return None
 
     def keep_lane(self, set_speed_mps: float) -> Refusal | None:
@@ -147,6 +163,7 @@ class Planner:
         found = straight_on(self.graph, self._ego.pose, self.params)
         if isinstance(found, Refusal):
             return found
+        self._end(Mode.IDLE)
         self._begin(build(self.graph, found.route), found, set_speed_mps)
         return None
 
@@ -171,7 +188,7 @@ class Planner:
 
     def cancel(self) -> None:
         """Forget the goal; a car under way comes to a standstill in its lane."""
-        if self._way is not None and self._mode in (Mode.DRIVING, Mode.WAITING, Mode.BLOCKED):
+        if self._under_way and self._mode in (Mode.DRIVING, Mode.WAITING, Mode.BLOCKED):
             self._cancelled = True
         else:
             self._end(Mode.IDLE)
@@ -183,10 +200,12 @@ class Planner:
         if ego is None or not ego.finite:
             return self._standstill("planner.no_localization")
         self._ego = ego
-        if self._way is None:
+        if not self._under_way:
             return PlannerOutput(None, self._state())
         if things is None:
             return self._standstill("planner.no_objects")
+        if self.parking is not None and self.parking.under_way:
+            return self._manoeuvre(now_s, ego, self.parking, [thing for thing in things if thing.finite])
         return self._drive(now_s, ego, [thing for thing in things if thing.finite], lights)
 
     # under way
@@ -315,7 +334,10 @@ class Planner:
             self._end(Mode.IDLE)
             return True
         if self._keeps is None and abs(self._way.corridor.goal_m - s_m) < self.params.arrival_m:
+            park_at = self._park_at
             self._end(Mode.ARRIVED)
+            if park_at is not None:
+                self._manoeuvre_to(park_at, leaves=False)
             return True
         return False
 
@@ -353,11 +375,59 @@ class Planner:
         self.behaviour.forget()
 
     def _end(self, mode: Mode) -> None:
-        self._way = self._last = self._back = self._keeps = None
+        self._way = self._last = self._back = self._keeps = self._stop_at = self._park_at = None
         self._cancelled, self.set_speed_mps = False, math.inf
+        if self.parking is not None:
+            self.parking.forget()
         self._mode = mode
         if self.graph is not None:
             self.behaviour.forget()
+
+    # manoeuvres
+
+    @property
+    def _under_way(self) -> bool:
+        return self._way is not None or (self.parking is not None and self.parking.under_way)
+
+    def _manoeuvre_to(self, pose: Pose, leaves: bool) -> None:
+        assert self.parking is not None
+        self.parking.begin(pose, leaves)
+        self._mode = Mode.DRIVING
+
+    def _manoeuvre(self, now_s: float, ego: Ego, parking: Parking, things: Sequence[Thing]) -> PlannerOutput:
+        """Into a place or out of one, at walking pace."""
+        if self._cancelled:
+            if abs(ego.speed_mps) <= STANDING_MPS:
+                self._end(Mode.IDLE)
+            return PlannerOutput(None, self._state())
+        found = parking.step(now_s, ego, things)
+        if found.reached:
+            return self._after_manoeuvre(ego)
+        if found.given_up:
+            self._end(Mode.IDLE)
+            why = fault("planner.no_room", found.text)
+            return PlannerOutput(None, PlannerState(Mode.IDLE, found.reason, found.text), faults=(why,))
+        self._mode = Mode.WAITING if found.waits else Mode.DRIVING
+        return PlannerOutput(found.trajectory, self._state_of(found), Indicators.HAZARD)
+
+    def _after_manoeuvre(self, ego: Ego) -> PlannerOutput:
+        """Parked; or out on the lane, and on along it."""
+        stop_at, park_at = self._stop_at, self._park_at
+        self._end(Mode.ARRIVED)
+        if stop_at is None:
+            return PlannerOutput(None, self._state())
+        found = self.find_way(ego.pose, stop_at)
+        if isinstance(found, Refusal):
+            self._end(Mode.IDLE)
+            return PlannerOutput(None, self._state(), faults=(fault("planner.blocked", found.text),))
+        self._begin(found)
+        self._park_at = park_at
+        return PlannerOutput(None, self._state())
+
+    def _state_of(self, found: Manoeuvre) -> PlannerState:
+        pace = self.params.walking_pace_back_mps / 2.0
+        done = 0.0 if self._stop_at is not None else 0.99
+        return PlannerState(self._mode, found.reason, found.text, found.left_m, found.left_m / pace, done)
 
     # what is told
 
@@ -365,8 +435,8 @@ class Planner:
         """No trajectory, and the fault why; the goal is kept."""
         why = fault(code, detail)
         self._last = None
-        mode = Mode.BLOCKED if self._way is not None else Mode.IDLE
-        state = PlannerState(mode, code, why.text) if self._way is not None else PlannerState(mode)
+        mode = Mode.BLOCKED if self._under_way else Mode.IDLE
+        state = PlannerState(mode, code, why.text) if self._under_way else PlannerState(mode)
         return PlannerOutput(None, state, faults=(why,))
 
     def _state(self, s_m: float = 0.0, code: str = "", text: str = "") -> PlannerState:

@@ -42,9 +42,9 @@ def drivable(graph: LaneGraph, around_m: Floats, margin_m: float = 25.0) -> Driv
     cell = max(CELL_M, float(np.sqrt(extent[0] * extent[1] / MOST_CELLS)))
     columns, rows = np.ceil(extent / cell).astype(int) + 1
     inside = np.zeros((int(rows), int(columns)), dtype=np.bool_)
-    for outline in _outlines(graph.lanes):
+    for outline in outlines(graph.lanes):
         if (outline.max(axis=0) > lowest).all() and (outline.min(axis=0) < highest).all():
-            _fill(inside, (outline - lowest) / cell)
+            fill(inside, (outline - lowest) / cell)
     edge = (_distance(inside, cell) - _distance(~inside, cell)).astype(np.float32)
     return Drivable((float(lowest[0]), float(lowest[1])), cell, edge)
 
@@ -57,7 +57,8 @@ def _distance(inside: npt.NDArray[np.bool_], cell_m: float) -> Floats:
     return known
 
 
-def _outlines(lanes: Iterable[Lane]) -> Iterable[Floats]:
+def outlines(lanes: Iterable[Lane]) -> Iterable[Floats]:
+    """The lanes' surfaces (N × 2 each), in order around them."""
     for lane in lanes:
         yield lane.outline_m if lane.outline_m is not None else _from_width(lane)
 
@@ -68,7 +69,7 @@ def _from_width(lane: Lane) -> Floats:
 
 
 @compiled
-def _fill(inside: npt.NDArray[np.bool_], outline: Floats) -> None:
+def fill(inside: npt.NDArray[np.bool_], outline: Floats) -> None:
     """Mark the cells whose centre lies inside an outline, given in cells, row by row."""
     rows, columns = inside.shape
     crossings = np.empty(len(outline))

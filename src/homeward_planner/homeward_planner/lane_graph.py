@@ -87,6 +87,17 @@ class Crosswalk:
     outline_m: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class ParkingPlace:
+    """A marked place to park, in a garage or not: its outline (N × 2), and the middle with the heading along it."""
+
+    id: int
+    outline_m: Floats
+    middle: Pose
+    length_m: float
+    width_m: float
+
+
 @dataclass(frozen=True)
 class OnLane:
     """A place on a lane: how far along, how far left of its centre, and the turn from the lane's heading."""
@@ -109,6 +120,9 @@ class LaneGraph:
     buildings_m: tuple[Floats, ...] = field(default=(), repr=False)
     """Outlines of houses (N × 2 each)."""
     remarks: tuple[str, ...] = field(default=())
+    parking_places: tuple[ParkingPlace, ...] = field(default=(), repr=False)
+    parking_surfaces_m: tuple[Floats, ...] = field(default=(), repr=False)
+    """Outlines of drives and car parks (N × 2 each): to be driven on at walking pace only."""
 
     def places_near(self, pose: Pose, reach_m: float, turn_rad: float = math.pi) -> list[OnLane]:
         """Where a pose lies on the lanes around it, nearest first: within `reach_m` of a centre line, and heading along

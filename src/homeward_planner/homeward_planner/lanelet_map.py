@@ -24,6 +24,7 @@ from homeward_planner.lane_graph import (
 )
 from homeward_planner.map_origin import LOCAL_CARTESIAN_UTM, Layout, MapError, layout_of, parse
 from homeward_planner.map_structure import REMEDY, check
+from homeward_planner.parking_map import parking_places
 from homeward_planner.plane import Floats, wrapped
 
 STOP_SIGNS = frozenset({"de206", "usR1-1", "stop_sign"})
@@ -47,8 +48,9 @@ def load(path: Path) -> LaneGraph:
     lanes = with_crossings(_lanes(lanelets, graph, rules, path), _goes_first(osm))
     crosswalks = tuple(_crosswalks(osm))
     return LaneGraph(
-        path.stem, layout.latitude_deg, layout.longitude_deg, lanes, crosswalks, tuple(_buildings(osm)), tuple(_remarks(errors))
-    )
+        path.stem, layout.latitude_deg, layout.longitude_deg, lanes, crosswalks, tuple(_outlines(osm, "building")),
+        tuple(_remarks(errors)), tuple(parking_places(osm)), tuple(_outlines(osm, "parking_lot")),
+    )  # fmt: skip
 
 
 def _read(path: Path, layout: Layout) -> tuple[Any, list[str]]:
@@ -180,7 +182,7 @@ def _crosswalks(osm: Any) -> Iterator[Crosswalk]:
             yield Crosswalk(int(one.id), np.concatenate([left, right[::-1]])[:, :2])
 
 
-def _buildings(osm: Any) -> Iterator[Floats]:
+def _outlines(osm: Any, kind: str) -> Iterator[Floats]:
     for one in sorted(osm.polygonLayer, key=lambda polygon: int(polygon.id)):
-        if "type" in one.attributes and one.attributes["type"] == "building":
+        if "type" in one.attributes and one.attributes["type"] == kind:
             yield _points(one)[:, :2]

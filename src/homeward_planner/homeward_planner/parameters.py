@@ -43,6 +43,10 @@ class PlannerParams:
     objects_timeout_s: float = param("s", "surroundings older than this are not known", 0.2, 3.0)
     off_route_m: float = param("m", "further from the route than this a new one is sought", 1.0, 10.0)
     arrival_m: float = param("m", "standing this close to the goal is having arrived", 0.1, 3.0)
+    walking_pace_mps: float = param("m/s", "fastest forwards while parking", 0.3, 3.0)
+    walking_pace_back_mps: float = param("m/s", "fastest backwards", 0.3, 2.0)
+    manoeuvre_acceleration_mps2: float = param("m/s^2", "of speeding up and braking while parking", 0.1, 2.0)
+    replan_after_s: float = param("s", "standing this long for something while parking: another way is looked for", 1.0, 60.0)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from homeward_planner.crawl import crawl
 from homeward_planner.mpc import STEP_S, Along, Mpc
 from homeward_planner.mpc_delay import LONGEST_S, DelayModel, Measured
 from homeward_planner.mpc_path import TrackedPath
@@ -20,7 +21,7 @@ from homeward_planner.parameters import ControllerParams
 from homeward_planner.plane import Floats, Line
 from homeward_planner.scene import Ego
 from homeward_planner.stop_plan import StopPlan, stop_plan
-from homeward_planner.trajectory import Trajectory
+from homeward_planner.trajectory import DRIVE, ORDINARY, REVERSE, Trajectory
 from homeward_runtime.faults import Fault, fault
 
 STANDING_MPS = 0.1
@@ -44,8 +45,8 @@ class TrackingError:
 
 @dataclass(frozen=True)
 class DriveDemand:
-    """What is asked of the car: acceleration (forward positive), angle of the front wheels (left positive), a stop
-    plan; with how far the car is off the trajectory, None while it follows none.
+    """What is asked of the car: acceleration (positive: faster the way the gear goes), angle of the front wheels (left
+    positive), a stop plan, the gear; with how far the car is off the trajectory, None while it follows none.
     """
 
     acceleration_mps2: float
@@ -53,6 +54,7 @@ class DriveDemand:
     stop_plan: StopPlan
     faults: tuple[Fault, ...] = ()
     error: TrackingError | None = None
+    gear: int = DRIVE
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,7 @@ class Tracker:
         self._acceleration_mps2 = 0.0
         self._steering_rad = 0.0
         self._slope_mps2 = 0.0
+        self._gear = DRIVE
         self._then_s: float | None = None
         self._path: tuple[Trajectory, TrackedPath] | None = None
         self._compile()
@@ -109,6 +112,9 @@ class Tracker:
             return self._brake(dt_s, ego.speed_mps, "controller.failed")
         if not -0.1 <= now_s - trajectory.stamp_s <= self.params.trajectory_timeout_s:
             return self._brake(dt_s, ego.speed_mps, "controller.trajectory_stale")
+        if trajectory.gear != ORDINARY:
+            return self._crawl(now_s, dt_s, ego, trajectory)
+        self._gear = DRIVE
         return self._follow(now_s, dt_s, ego, trajectory, measured.time_s if measured is not None else now_s)
 
     # following
@@ -128,6 +134,26 @@ class Tracker:
         faults = () if solved and along is not None else (fault("controller.mpc_failed"),)
         error = self._error(trajectory, path, now_s, seen_s, ego)
         return DriveDemand(acceleration, steering, plan, faults, error)
+
+    def _crawl(self, now_s: float, dt_s: float, ego: Ego, trajectory: Trajectory) -> DriveDemand:
+        """A manoeuvre at walking pace: another gear than the car rolls in means to brake first."""
+        self._slope_mps2 = 0.0
+        self._gear = trajectory.gear
+        sign = -1.0 if trajectory.gear == REVERSE else 1.0
+        found = crawl(now_s, ego, trajectory, self._steering_rad, self.params.wheelbase_m)
+        if not abs(found.left_m) <= FURTHEST_M:
+            return self._brake(dt_s, ego.speed_mps, "controller.failed", f"{found.left_m:.1f} m beside the trajectory")
+        if sign * ego.speed_mps < -STANDING_MPS:
+            return self._brake(dt_s, ego.speed_mps, None)
+        wanted = found.acceleration_mps2 if found.acceleration_mps2 is not None else -self.params.hold_mps2
+        steering = self._turned_to(math.atan(self.params.wheelbase_m * found.curvature_1pm), dt_s)
+        rest = slice(found.nearest, None)
+        along = np.hypot(trajectory.x_m[rest] - ego.pose.x_m, trajectory.y_m[rest] - ego.pose.y_m)
+        plan = stop_plan(
+            abs(ego.speed_mps), self.params.stop_deceleration_mps2, np.maximum.accumulate(along), trajectory.curvature_1pm[rest]
+        )
+        error = TrackingError(0.0, found.left_m, found.turn_rad, sign * ego.speed_mps - found.speed_mps)
+        return DriveDemand(self._limited(wanted, dt_s), steering, plan, (), error, self._gear)
 
     def _path_of(self, trajectory: Trajectory) -> TrackedPath:
         if self._path is None or self._path[0] is not trajectory:
@@ -233,10 +259,10 @@ class Tracker:
         wanted = -self.params.hold_mps2 if standing and code is None else -self.params.stop_deceleration_mps2
         bend = math.tan(self._steering_rad) / self.params.wheelbase_m
         known = speed_mps if math.isfinite(speed_mps) else 0.0
-        plan = stop_plan(max(known, 0.0), self.params.stop_deceleration_mps2, np.zeros(1), np.array([bend]))
+        plan = stop_plan(abs(known), self.params.stop_deceleration_mps2, np.zeros(1), np.array([bend]))
         self._slope_mps2 = 0.0
         faults = (fault(code, detail),) if code is not None else ()
-        return DriveDemand(self._limited(wanted, dt_s), self._steering_rad, plan, faults)
+        return DriveDemand(self._limited(wanted, dt_s), self._steering_rad, plan, faults, gear=self._gear)
 
     def _limited(self, wanted_mps2: float, dt_s: float, hard: bool = False) -> float:
         """Towards an acceleration, no faster than the jerk allows; braking hard may begin ten times as fast."""

@@ -17,11 +17,16 @@ from homeward_planner.speed_profile import Profile
 ON_LINE_M = 0.4  # closer than this the controller brings the car back by itself
 RETURN_S, RETURN_MIN_M = 3.0, 12.0
 STRAYED_M = 0.8
+ORDINARY, REVERSE, DRIVE = 0, 1, 3  # as homeward_interfaces/Trajectory numbers what it is driven in
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """Parallel arrays of N points: time from `stamp_s` on, pose of the rear axle, speed, acceleration, curvature."""
+    """Parallel arrays of N points: time from `stamp_s` on, pose of the rear axle, speed, acceleration, curvature.
+
+    `gear` is ORDINARY on the road. A manoeuvre at walking pace names its gear: the wheels may turn while standing, speeds
+    are negative in REVERSE, and the curvature is the wheels' (left positive whichever way the car goes).
+    """
 
     stamp_s: float
     time_s: Floats
@@ -31,6 +36,7 @@ class Trajectory:
     speed_mps: Floats
     acceleration_mps2: Floats
     curvature_1pm: Floats
+    gear: int = ORDINARY
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -47,6 +53,7 @@ class Trajectory:
         columns = (self.time_s, self.x_m, self.y_m, self.yaw_rad, self.speed_mps, self.acceleration_mps2, self.curvature_1pm)
         return (
             math.isfinite(self.stamp_s)
+            and self.gear in (ORDINARY, REVERSE, DRIVE)
             and len({len(column) for column in columns}) == 1
             and all(bool(np.isfinite(column).all()) for column in columns)
             and bool((np.diff(self.time_s) > 0.0).all())

@@ -18,6 +18,7 @@ from homeward_planner.lanelet_map import load
 from homeward_planner.parameters import ControllerParams, PlannerParams
 from homeward_planner.scene import Colour, Ego, Kind, Light, Pose, Thing
 from homeward_planner.tracking import DriveDemand, Tracker
+from homeward_planner.trajectory import DRIVE, REVERSE
 from homeward_runtime.params import build, read_file
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -130,6 +131,7 @@ class Drive:
     now_s: float = 0.0
     acceleration_mps2: float = 0.0
     steering_rad: float = 0.0
+    gear: int = DRIVE
     output: PlannerOutput | None = None
     demand: DriveDemand | None = None
     rows: list[tuple[float, ...]] = field(default_factory=list)
@@ -176,7 +178,11 @@ class Drive:
         bend = math.tan(self.steering_rad) / self.params.wheelbase_m
         x, y, yaw, v = self.pose.x_m, self.pose.y_m, self.pose.yaw_rad, self.speed_mps
         self.pose = Pose(x + v * math.cos(yaw) * STEP_S, y + v * math.sin(yaw) * STEP_S, yaw + v * bend * STEP_S)
-        self.speed_mps = max(v + self.acceleration_mps2 * STEP_S, 0.0)
+        self.gear = self.demand.gear if abs(v) < 0.05 else self.gear
+        sign = -1.0 if self.gear == REVERSE else 1.0
+        wrong_gear = self.gear != self.demand.gear
+        change = -3.0 if wrong_gear else self.acceleration_mps2
+        self.speed_mps = sign * max(sign * v + change * STEP_S, 0.0)
         self.now_s += STEP_S
         self._note(bend)
 

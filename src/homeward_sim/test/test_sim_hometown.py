@@ -129,7 +129,7 @@ def test_places_lie_on_lane_centres_and_face_along_them(town: carla.Map, places:
     assert {"home", "office", "school", "shop", "toll_road", "car_park", "charger", "roundabout"} <= {
         place["name"] for place in places
     }
-    for place in places:
+    for place in (place for place in places if place["kind"] not in ("garage", "parking")):
         waypoint = town.get_waypoint(carla.Location(x=place["x_m"], y=-place["y_m"]))
         there = waypoint.transform
         assert math.hypot(there.location.x - place["x_m"], there.location.y + place["y_m"]) < 0.01, place["name"]
@@ -137,6 +137,19 @@ def test_places_lie_on_lane_centres_and_face_along_them(town: carla.Map, places:
         assert abs(turn) < 1e-3, place["name"]
         assert not waypoint.is_junction, place["name"]
         assert abs(place["latitude"] - 48.805) < 0.01 and abs(place["longitude"] - 9.12) < 0.01
+
+
+def test_a_car_fits_into_the_garage_and_into_the_bay(built: Town, places: list[dict]) -> None:
+    """The car's middle, 1.4 m ahead of its rear axle, is the marked place's, and it faces along the longer side."""
+    parked = [place for place in places if place["kind"] in ("garage", "parking")]
+    assert {place["name"] for place in parked} == {"garage", "bay"}
+    marked = [(road, thing) for road in built.roads for thing in road.things if thing.kind == "parkingSpace"]
+    for place in parked:
+        x_m, y_m = place["x_m"] + 1.4 * math.cos(place["yaw_rad"]), place["y_m"] + 1.4 * math.sin(place["yaw_rad"])
+        middles = [(road.path.pose_at(thing.s_m, thing.t_m), thing) for road, thing in marked]
+        middle, thing = min(middles, key=lambda one: math.hypot(one[0].x_m - x_m, one[0].y_m - y_m))
+        assert math.hypot(middle.x_m - x_m, middle.y_m - y_m) < 0.01, place["name"]
+        assert abs(math.cos(place["yaw_rad"] - middle.heading_rad)) < 1e-6 and thing.width_m > 4.8 > 2.5 <= thing.length_m
 
 
 def test_the_way_from_home_to_the_office_passes_three_lights_and_the_roundabout(

@@ -2,7 +2,8 @@
 
 A building is an OpenDRIVE `<object type="building">`: a box whose centre lies at (s, t) of its road, turned by `hdg`
 against the road's direction there, `length` along that heading, `width` across, `height` up from `zOffset` above the
-road. Poles and posts are `type="pole"` in the same form; parking bays (`type="parkingSpace"`) lie flat.
+road. Poles and posts are `type="pole"` in the same form; parking bays (`type="parkingSpace"`) and drives
+(`type="patch"`) lie flat.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 
-from .layout import LANDMARKS, STREETS, Street
+from .layout import LANDMARKS, STREETS, SURFACES, Street
 from .model import Road, Thing, Town
 from .plan_geometry import Pose
 
@@ -52,11 +53,22 @@ class Builder:
             )  # fmt: skip
             self.houses.append(_footprint(road, thing))
             road.things.append(thing)
+        self._surfaces()
         for street in STREETS:
             for side in (1, -1):
                 self._row_of_houses(street, self.town.road(street.name), side)
             if street.profile == "car_park":
                 self._bays(self.town.road(street.name))
+
+    def _surfaces(self) -> None:
+        """Drives and the places on them lie flat; no house is built there."""
+        for one in SURFACES:
+            road = self.town.road(one.street)
+            thing = Thing(
+                next(self.ids), one.name, one.kind, one.along_m, one.left_m, one.length_m, one.width_m, 0.0
+            )  # fmt: skip
+            self.houses.append(_footprint(road, thing))
+            road.things.append(thing)
 
     def _row_of_houses(self, street: Street, road: Road, side: int) -> None:
         if street.storeys[1] == 0:

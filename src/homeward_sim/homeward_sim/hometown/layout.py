@@ -17,6 +17,7 @@ The plan, north up (one letter a junction; the numbers are the columns and rows 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from .plan_geometry import Point
@@ -133,7 +134,8 @@ STREETS = (
 @dataclass(frozen=True)
 class Place:
     """Somewhere to drive to: a street, how far along it, and the way the car faces (+1 along the street, -1
-    against).
+    against). It lies on the lane, or, where `left_m` is given, at a marked place that far left of the street's middle,
+    the car turned to the left by `turn_rad` from the street's direction.
     """
 
     name: str
@@ -142,7 +144,12 @@ class Place:
     street: str
     along_m: float
     way: int
+    left_m: float | None = None
+    turn_rad: float = 0.0
 
+
+GARAGE_LEFT_M = 15.3
+BAY_ALONG_M = 75.241
 
 PLACES = (
     Place("home", "Home", "home", "Hill Road", 155.0, -1),
@@ -154,6 +161,27 @@ PLACES = (
     Place("car_park", "Car park", "car_park", "Lake Lane", 65.0, 1),
     Place("roundabout", "Roundabout", "junction", "Main Street", 30.0, -1),
     Place("hill", "Hilltop", "viewpoint", "Ridge Way West", 70.0, 1),
+    Place("garage", "Garage at home", "garage", "Hill Road", 142.0, -1, GARAGE_LEFT_M, math.pi / 2.0),
+    Place("bay", "Bay at the car park", "parking", "Lake Lane", BAY_ALONG_M, 1, -5.75, -math.pi / 2.0),
+)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Paved ground beside a street that cars manoeuvre on, or a marked place on it: sizes along the street first."""
+
+    name: str
+    kind: str  # OpenDRIVE's: patch or parkingSpace
+    street: str
+    along_m: float
+    left_m: float
+    length_m: float
+    width_m: float
+
+
+SURFACES = (
+    Surface("Home drive", "patch", "Hill Road", 142.0, 7.7, 4.5, 9.4),
+    Surface("Home garage", "parkingSpace", "Hill Road", 142.0, GARAGE_LEFT_M, 3.0, 6.0),
 )
 
 
@@ -175,7 +203,9 @@ class Landmark:
 
 LANDMARKS = (
     Landmark("Home", "building", "Hill Road", 158.0, 17.0, 12.0, 9.0, 7.0),
-    Landmark("Home garage", "building", "Hill Road", 148.0, 15.5, 6.0, 6.5, 3.0),
+    Landmark("Home garage, east wall", "building", "Hill Road", 143.6, GARAGE_LEFT_M, 0.2, 6.0, 3.0),
+    Landmark("Home garage, west wall", "building", "Hill Road", 140.4, GARAGE_LEFT_M, 0.2, 6.0, 3.0),
+    Landmark("Home garage, back wall", "building", "Hill Road", 142.0, GARAGE_LEFT_M + 3.1, 3.4, 0.2, 3.0),
     Landmark("Home charger", "pole", "Hill Road", 150.0, 8.6, 0.3, 0.3, 1.5),
     Landmark("Office", "building", "Office Street", 62.0, -22.0, 34.0, 22.0, 28.0),
     Landmark("School", "building", "School Street", 95.0, -21.0, 40.0, 18.0, 9.0),

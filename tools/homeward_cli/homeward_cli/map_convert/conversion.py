@@ -11,6 +11,7 @@ from .geometry import Geometry, Points
 from .joints import Corner, Joints, join
 from .opendrive import LaneMark, Network
 from .osm import Document, Relation, projector_info
+from .parking import Parking, parking
 from .right_of_way import TURN_RAD, Rules, Waiting
 from .signals import Approach, turn_of
 from .strips import Boundary, Strip, Strips, cut
@@ -40,6 +41,7 @@ class Summary:
     crosswalks: int
     right_of_way_rules: int
     buildings: int
+    parking_places: int
     remarks: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -47,7 +49,7 @@ class Summary:
         return (
             f"{self.lanelets} lanelets ({self.length_km:.1f} km), {self.traffic_lights} approaches with lights, "
             f"{self.stop_signs} stop and {self.yield_signs} yield signs, {self.crosswalks} crosswalks, "
-            f"{self.right_of_way_rules} rules of right of way, {self.buildings} buildings"
+            f"{self.right_of_way_rules} rules of right of way, {self.buildings} buildings, {self.parking_places} places to park"
         )
 
 
@@ -65,14 +67,16 @@ def convert_here(xodr_text: str, name: str) -> Conversion:
     network = opendrive.read(xodr_text)
     geometry = Geometry(name, xodr_text)
     strips = cut(network, geometry)
-    return _Writer(network, geometry, strips, buildings(name, xodr_text)).write()
+    return _Writer(network, geometry, strips, buildings(name, xodr_text), parking(name, xodr_text)).write()
 
 
 class _Writer:
     """Fills the document, step by step; later steps refer to the ids of earlier ones."""
 
-    def __init__(self, network: Network, geometry: Geometry, strips: Strips, houses: list[Building]) -> None:
-        self.network, self.geometry, self.strips, self.houses = network, geometry, strips, houses
+    def __init__(
+        self, network: Network, geometry: Geometry, strips: Strips, houses: list[Building], parked: Parking
+    ) -> None:
+        self.network, self.geometry, self.strips, self.houses, self.parking = network, geometry, strips, houses, parked
         self.joints: Joints = join(strips)
         self.document = Document(network.latitude_deg or 0.0, network.longitude_deg or 0.0)
         self.corner_nodes: dict[Corner, int] = {}
@@ -107,12 +111,14 @@ class _Writer:
             self._write_crosswalk(left, right)
         for house in self.houses:
             self._write_building(house)
+        self._write_parking()
         return self._conversion(len(lights), len(stops), len(yields), len(walks), len(waits))
 
     def _conversion(self, lights: int, stops: int, yields: int, walks: int, waits: int) -> Conversion:
         length_m = sum(strip.end_m - strip.start_m for strip in self.strips.all)
         houses, remarks = len(self.houses), tuple(self._all_remarks())
-        summary = Summary(len(self.lanelets), length_m / 1000.0, lights, stops, yields, walks, waits, houses, remarks)
+        counts = (lights, stops, yields, walks, waits, houses, len(self.parking.places))
+        summary = Summary(len(self.lanelets), length_m / 1000.0, *counts, remarks)
         origin = (self.document.latitude_deg, self.document.longitude_deg)
         return Conversion(self.document.to_xml(), projector_info(*origin), summary)
 
@@ -232,6 +238,13 @@ class _Writer:
     def _write_building(self, house: Building) -> None:
         """A Lanelet2 polygon: a way that is told to be an area; its last corner is joined to the first."""
         self.document.add_line(house.outline, type="building", area="yes", height=f"{house.height_m:.2f}")
+
+    def _write_parking(self) -> None:
+        """As Autoware has it: a place is the line along its middle with a width, paved ground a polygon."""
+        for place in self.parking.places:
+            self.document.add_line(place.line, type="parking_space", width=f"{place.width_m:.2f}")
+        for ground in self.parking.grounds:
+            self.document.add_line(ground, type="parking_lot", area="yes")
 
 
 def _light_of(strip: Strip, lights: list[Approach]) -> Approach:
