@@ -74,6 +74,7 @@ class Limits:
     lateral_jerk_max_mps3: float
     stop_deceleration_mps2: float
     wheelbase_m: float
+    reverse_speed_max_mps: float
 
     def acceleration_mps2(self, speed_mps: float) -> float:
         """The largest acceleration that passes at this speed."""
@@ -294,9 +295,12 @@ class CommandGate:
             wanted_mps2 = max(wanted_mps2, 0.0)
         if abs(vehicle.speed_mps) <= STANDSTILL_MPS:
             self._gear = command.gear
-        elif self._gear != command.gear:  # to standstill before the other way
+        elif self._gear != command.gear or self._is_too_fast_back(vehicle):  # to standstill before the other way
             wanted_mps2 = -self.limits.stop_deceleration_mps2
         return self._actuation(wanted_mps2, command.steering_rad, command.indicators, period_s)
+
+    def _is_too_fast_back(self, vehicle: Vehicle) -> bool:
+        return self._gear == Gear.REVERSE and abs(vehicle.speed_mps) > self.limits.reverse_speed_max_mps
 
     def _stop(self, period_s: float) -> Actuation:
         """Along the last valid plan on wheel odometry; without one, straighten gently and brake."""

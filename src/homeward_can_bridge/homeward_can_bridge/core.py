@@ -39,6 +39,7 @@ class BridgeParams:
     lateral_jerk_max_mps3: float = param("m/s^3", "limits the steering rate by speed", 2.0, 30.0)
     stop_deceleration_mps2: float = param("m/s^2", "braking without a plan, and holding the standstill", 1.0, 6.0)
     wheelbase_m: float = param("m", "between the axles", 1.5, 6.0)
+    reverse_speed_max_mps: float = param("m/s", "backwards faster than this is braked", 0.5, 5.0)
     key_file: str = param("", "secret shared with key authentication (32 bytes or more); empty: nothing opens the car")
     body_timeout_s: float = param("s", "how long to wait for a body command's read-back", 0.1, 5.0)
 

@@ -27,7 +27,7 @@ from homeward_can_bridge.vehicle import Gear, Indicators, Power, Vehicle
 LIMITS = Limits(
     command_timeout_s=0.125, vehicle_timeout_s=0.12, acceleration_max_mps2=3.0, deceleration_max_mps2=8.0,
     jerk_max_mps3=10.0, braking_jerk_max_mps3=40.0, steering_max_rad=0.6, steering_rate_max_radps=0.5,
-    lateral_acceleration_max_mps2=4.0, lateral_jerk_max_mps3=10.0, stop_deceleration_mps2=2.5, wheelbase_m=2.9,
+    lateral_acceleration_max_mps2=4.0, lateral_jerk_max_mps3=10.0, stop_deceleration_mps2=2.5, wheelbase_m=2.9, reverse_speed_max_mps=2.0,
 )  # fmt: skip
 READY = Vehicle(power=Power.READY, gear=Gear.DRIVE, actuators_ready=True)
 MOVING = replace(READY, speed_mps=10.0)
@@ -285,8 +285,17 @@ def test_the_other_way_is_taken_from_standstill_only() -> None:
     gate = engaged_gate(READY, back)
     just_standing = gate.step(NOW_S + DT_S, replace(READY, speed_mps=-0.05), 0.0)
     assert (just_standing.gear, just_standing.acceleration_mps2) == (Gear.REVERSE, pytest.approx(0.2))
-    rolling_back = replace(READY, speed_mps=-3.0, gear=Gear.REVERSE)
+    rolling_back = replace(READY, speed_mps=-2.0, gear=Gear.REVERSE)
     assert settled(gate, rolling_back, back).acceleration_mps2 == pytest.approx(1.0), "its own way goes on"
+
+
+@pytest.mark.parametrize("speed_mps", [-2.01, 2.01])
+def test_backwards_faster_than_walking_pace_is_braked(speed_mps: float) -> None:
+    back = Command(1, 1.0, 0.0, Gear.REVERSE)
+    gate = engaged_gate(READY, back)
+    gate.step(NOW_S + DT_S, READY, 0.0)
+    fast = settled(gate, replace(READY, speed_mps=speed_mps, gear=Gear.REVERSE), back)
+    assert (fast.gear, fast.acceleration_mps2) == (Gear.REVERSE, pytest.approx(-2.5))
 
 
 # ---- stopping ---------------------------------------------------------------------------------------------------------

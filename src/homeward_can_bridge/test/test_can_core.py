@@ -25,7 +25,7 @@ PARAMS = BridgeParams(
     "mem:test", "", "homeward", 0.02, False, command_timeout_s=0.1, vehicle_timeout_s=0.1, acceleration_max_mps2=3.0,
     deceleration_max_mps2=8.0, jerk_max_mps3=8.0, braking_jerk_max_mps3=40.0, steering_max_rad=0.6,
     steering_rate_max_radps=0.6, lateral_acceleration_max_mps2=4.0, lateral_jerk_max_mps3=10.0,
-    stop_deceleration_mps2=3.0, wheelbase_m=2.9, key_file="", body_timeout_s=0.5,
+    stop_deceleration_mps2=3.0, wheelbase_m=2.9, reverse_speed_max_mps=2.0, key_file="", body_timeout_s=0.5,
 )  # fmt: skip
 CODEC = Codec(DBC)
 SECRET = bytes(range(32))

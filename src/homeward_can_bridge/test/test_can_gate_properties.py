@@ -15,7 +15,7 @@ from homeward_can_bridge.vehicle import Gear, Indicators, Power, Vehicle
 LIMITS = Limits(
     command_timeout_s=0.1, vehicle_timeout_s=0.1, acceleration_max_mps2=3.0, deceleration_max_mps2=8.0,
     jerk_max_mps3=10.0, braking_jerk_max_mps3=40.0, steering_max_rad=0.6, steering_rate_max_radps=0.6,
-    lateral_acceleration_max_mps2=4.0, lateral_jerk_max_mps3=10.0, stop_deceleration_mps2=3.0, wheelbase_m=2.9,
+    lateral_acceleration_max_mps2=4.0, lateral_jerk_max_mps3=10.0, stop_deceleration_mps2=3.0, wheelbase_m=2.9, reverse_speed_max_mps=2.0,
 )  # fmt: skip
 READY = Vehicle(power=Power.READY, gear=Gear.DRIVE, actuators_ready=True)
 anything = st.one_of(st.floats(), st.floats(-10.0, 10.0))
@@ -57,4 +57,6 @@ def test_no_story_gets_past_the_limits(story: list[tuple[float, Command, Vehicle
             period_s = min(max(pause_s, 0.0), LONGEST_PERIOD_S)
             assert -40.0 * period_s - 1e-9 <= act.acceleration_mps2 - last[0] <= 10.0 * period_s + 1e-9
             assert abs(act.steering_rad - last[1]) <= 0.6 * period_s + 1e-9
+        if was is State.ENGAGED is gate.state and act.gear == Gear.REVERSE and vehicle is not None and abs(vehicle.speed_mps) > 2.0:
+            assert act.acceleration_mps2 <= max(last[0] if last else 0.0, 0.0), "backwards it gains nothing beyond walking pace"
         last = (act.acceleration_mps2, act.steering_rad) if act.enabled else None

@@ -116,7 +116,7 @@ def _within(found: Sequence[Floats], lowest: Floats, highest: Floats) -> list[Fl
 @compiled
 def room_at(room_m: Floats, corner_m: tuple[float, float], cell_m: float, x_m: float, y_m: float) -> float:
     """The room at a point; none outside the grid."""
-    column, row = int(round((x_m - corner_m[0]) / cell_m)), int(round((y_m - corner_m[1]) / cell_m))
+    column, row = round((x_m - corner_m[0]) / cell_m), round((y_m - corner_m[1]) / cell_m)
     if row < 0 or column < 0 or row >= room_m.shape[0] or column >= room_m.shape[1]:
         return 0.0
     return float(room_m[row, column])
@@ -124,8 +124,9 @@ def room_at(room_m: Floats, corner_m: tuple[float, float], cell_m: float, x_m: f
 
 @compiled
 def stands_free(
-    room_m: Floats, corner_m: tuple[float, float], cell_m: float, outline_m: Floats, discs_m: Floats, x: float, y: float, yaw: float
-) -> bool:
+    room_m: Floats, corner_m: tuple[float, float], cell_m: float, outline_m: Floats, discs_m: Floats,
+    x: float, y: float, yaw: float,
+) -> bool:  # fmt: skip
     """Whether the car at a pose touches nothing: its outline keeps off the edge, the discs within it are free."""
     cos, sin = math.cos(yaw), math.sin(yaw)
     for place in range(len(discs_m)):

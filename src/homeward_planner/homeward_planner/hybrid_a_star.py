@@ -84,7 +84,8 @@ def search(
 
 def _reached(to_go: Grid, space: FreeSpace, pose: Pose) -> bool:
     """Whether any way at all leads from the other end to near a pose."""
-    row, column = (int((at - low) / (space.cell_m * COARSE)) for at, low in ((pose.y_m, space.corner_m[1]), (pose.x_m, space.corner_m[0])))
+    coarse_m = space.cell_m * COARSE
+    row, column = int((pose.y_m - space.corner_m[1]) / coarse_m), int((pose.x_m - space.corner_m[0]) / coarse_m)
     around = to_go[max(row - AROUND, 0) : row + AROUND + 1, max(column - AROUND, 0) : column + AROUND + 1]
     return bool(np.isfinite(around).any())
 
@@ -164,7 +165,7 @@ def _drive(
     pose: Floats, bend: float, length: float, centre_m: float,
 ) -> tuple[bool, float]:  # fmt: skip
     """Whether an arc is free all along, and by how much it is too close to something, a metre of it at a time."""
-    count = max(1, int(math.ceil(abs(length) / CHECK_M - 1e-9)))
+    count = max(1, math.ceil(abs(length) / CHECK_M - 1e-9))
     close = 0.0
     for place in range(1, count + 1):
         x, y, yaw = arc(pose[0], pose[1], pose[2], bend, length * place / count)
@@ -240,7 +241,7 @@ def _search(
         foreseen, node = heapq.heappop(heap)
         if foreseen >= best or looked_at > last_look:
             break
-        heading = int(math.floor(poses[node, 2] / math.tau * HEADINGS + 0.5)) % HEADINGS
+        heading = math.floor(poses[node, 2] / math.tau * HEADINGS + 0.5) % HEADINGS
         row, column = int((poses[node, 1] - corner_m[1]) / CELL_M), int((poses[node, 0] - corner_m[0]) / CELL_M)
         backwards = 1 if moves[node, 1] < 0.0 else 0
         if row < 0 or column < 0 or row >= rows or column >= columns or closed[backwards, heading, row, column]:
@@ -265,7 +266,7 @@ def _search(
                 if not free:
                     continue
                 x, y, yaw = arc(poses[node, 0], poses[node, 1], poses[node, 2], bend, way * STEP_M)
-                heading = int(math.floor(yaw / math.tau * HEADINGS + 0.5)) % HEADINGS
+                heading = math.floor(yaw / math.tau * HEADINGS + 0.5) % HEADINGS
                 row, column = int((y - corner_m[1]) / CELL_M), int((x - corner_m[0]) / CELL_M)
                 if closed[1 if way < 0.0 else 0, heading, row, column]:
                     continue

@@ -38,7 +38,7 @@ def plan_journey(parking: Parking, find_way: FindWay, start: Pose, goal: Pose) -
     graph, params = parking.graph, parking.params
     place = place_at(graph, goal, params)
     park_at = _parked(place, goal, params) if place is not None else None
-    if park_at is not None and _apart_m(start, park_at) < DIRECT_M and not isinstance(parking.plan(start, park_at, [], False), Refusal):
+    if park_at is not None and _goes_in(parking, start, park_at):
         return Journey(None, None, park_at)
     if place_at(graph, start, params) is None and graph.places_near(start, START_REACH_M, ALONG_RAD):
         return _onward(parking, find_way, start, goal, park_at)
@@ -128,5 +128,7 @@ def _stops(graph: LaneGraph, lane: int, pose: Pose, ahead_m: tuple[float, ...], 
             yield Pose(*line.pose_at(at_m))
 
 
-def _apart_m(one: Pose, other: Pose) -> float:
-    return math.hypot(one.x_m - other.x_m, one.y_m - other.y_m)
+def _goes_in(parking: Parking, start: Pose, park_at: Pose) -> bool:
+    """Whether the car is so near a place that it can go straight in."""
+    near = math.hypot(start.x_m - park_at.x_m, start.y_m - park_at.y_m) < DIRECT_M
+    return near and not isinstance(parking.plan(start, park_at, [], False), Refusal)

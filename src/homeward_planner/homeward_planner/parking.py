@@ -98,7 +98,7 @@ class Parking:
             return Refusal("no_room", f"There is no way to park from here: {error}.")
         if not space.is_free(self.body, np.array([(goal.x_m, goal.y_m, goal.yaw_rad)])).all():
             return Refusal("no_room", "Something stands where the car should, or the place is too small for it.")
-        if math.hypot(goal.x_m - start.x_m, goal.y_m - start.y_m) < THERE_M and abs(wrapped(goal.yaw_rad - start.yaw_rad)) < THERE_RAD:
+        if _is_there(start, goal):
             return ()
         pieces = search(space, self.body, start, goal, curvature_max_1pm(self.params), from_goal=not leaves)
         if pieces is None:
@@ -250,8 +250,13 @@ def _along(stretch: Stretch, pose: Pose, near_m: float) -> float:
     nearest = part[int(np.argmin(gaps))]
     yaw = float(stretch.yaw_rad[nearest])
     ahead = (pose.x_m - stretch.x_m[nearest]) * math.cos(yaw) + (pose.y_m - stretch.y_m[nearest]) * math.sin(yaw)
-    way = float(stretch.way_m[nearest]) + (ahead if stretch.forwards else -ahead)
-    return min(max(way, 0.0), stretch.length_m)
+    way_m = float(stretch.way_m[nearest] + (ahead if stretch.forwards else -ahead))
+    return min(max(way_m, 0.0), stretch.length_m)
+
+
+def _is_there(start: Pose, goal: Pose) -> bool:
+    apart_m = math.hypot(goal.x_m - start.x_m, goal.y_m - start.y_m)
+    return apart_m < THERE_M and abs(wrapped(goal.yaw_rad - start.yaw_rad)) < THERE_RAD
 
 
 def _strayed(stretch: Stretch, way_m: float, ego: Ego) -> bool:

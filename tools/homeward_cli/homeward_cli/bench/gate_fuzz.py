@@ -45,6 +45,7 @@ class Fuzz:
         self.bridge, self.car = CanBridge(self.params, text, secret=bytes(32)), VehicleFrames(text)
         self.random = random.Random(seed)
         self.frames = self.commands = self.steps = self.bodies = self.exceptions = self.sent = self.sequence = 0
+        self.gear = 3
         self.now_s, self.broken, self.states = 1000.0, list[str](), Counter[str]()
         self.last: dict[str, float] | None = None
 
@@ -103,7 +104,9 @@ class Fuzz:
             tuple(index * 2.0 for index in range(points)), tuple(number(0.2) for _ in range(points)),
             tuple(float(points - 1 - index) for index in range(points)),
         )  # fmt: skip
-        gear, indicators = (self.random.randint(-1, 5), self.random.randint(-1, 5)) if wild else (3, 0)
+        gear, indicators = (self.random.randint(-1, 5), self.random.randint(-1, 5)) if wild else (self.gear, 0)
+        if self.random.random() < 0.002:
+            self.gear = 4 - self.gear  # reverse is 1, drive 3
         return Command(self.sequence, number(3.0), number(0.6), gear, indicators, plan)
 
     def _number(self, span: float) -> float:

@@ -17,7 +17,7 @@ LANE_M = 3.25
 
 @dataclass(frozen=True)
 class Scene:
-    """Where to park from where, among what; `walls_m` are solid."""
+    """Where to park from where, among what."""
 
     kind: str
     graph: LaneGraph
@@ -34,7 +34,9 @@ def rectangle(x_m: float, y_m: float, length_m: float, width_m: float, yaw_rad: 
     ])  # fmt: skip
 
 
-def street(places: tuple[ParkingPlace, ...], surfaces: tuple[np.ndarray, ...] = (), walls: tuple[np.ndarray, ...] = ()) -> LaneGraph:
+def street(
+    places: tuple[ParkingPlace, ...], surfaces: tuple[np.ndarray, ...] = (), walls: tuple[np.ndarray, ...] = ()
+) -> LaneGraph:
     """Two lanes along x, eastwards south of the middle, 80 m long."""
     return LaneGraph("street", 0.0, 0.0, (_lane(0, 1.0), _lane(1, -1.0)), (), walls, (), places, surfaces)
 
