@@ -20,7 +20,7 @@ def test_into_the_garage_and_out_again_in_the_real_gears() -> None:
             for _ in range(2 * SECOND):
                 running.tick()
             running.send("garage")
-            changes = [row for row in driven(running, 60, lambda: running.arrived)]
+            changes = driven(running, 60, lambda: running.arrived)
             assert running.arrived and {DRIVE, REVERSE} <= {gear for gear, _ in changes}
             assert all(abs(speed_mps) < 0.1 for _, speed_mps in changes), "gears change standing"
             there = running.sensors.rig.ego.get_transform()
