@@ -24,14 +24,15 @@ from homeward_planner.scene import Ego, Kind, Thing
 STEP_S = 0.1
 FORESEEN_S = 4.0
 STEPS = round(FORESEEN_S / STEP_S)
-KEEPS_LEFT_M, KEEPS_TURN_RAD = 1.0, 0.12  # a thing within these of its lane's middle keeps to it
+KEEPS_LEFT_M, KEEPS_TURN_RAD = 1.0, 0.12  # a thing within these of its lane's middle, now and soon, keeps to it
+SOON_S = 1.0
 LEAVING_S, WALKING_S = 2.5, 3.0  # so far ahead a motion that no lane explains is believed
 CROSSING_RAD = (math.radians(30.0), math.radians(150.0))
 TOWARDS = -0.8  # the cosine between two headings
-POLITE_MPS2 = 4.0
+POLITE_MPS2, REACTS_S, SPEEDS_UP_MPS2 = 3.0, 0.6, 0.4
 FIRM_MPS2 = 3.5
 LIKELY = 0.5
-ROOM_M, SPREAD_MPS = 0.2, 0.12
+ROOM_M, SPREAD_MPS = 0.2, 0.08
 MOST_WAYS = 4
 BESIDE_M = 12.0
 
@@ -46,6 +47,7 @@ class Expected:
     share: Floats
     until_s: float
     spread_mps: float
+    acceleration_mps2: float = 0.0
 
 
 class Watch:
@@ -74,13 +76,17 @@ class Watch:
         way = travelled(thing.speed_mps, acceleration_mps2, STEPS)
         lanes = self._kept_lanes(thing, way)
         if lanes:
-            return Expected(thing, np.stack(lanes), np.full(len(lanes), 1.0 / len(lanes)), FORESEEN_S, 0.0)
+            return Expected(thing, np.stack(lanes), np.full(len(lanes), 1.0 / len(lanes)), FORESEEN_S, 0.0, acceleration_mps2)
         comes = math.cos(thing.pose.yaw_rad - ego.pose.yaw_rad) < TOWARDS
         until_s = FORESEEN_S if comes else WALKING_S if thing.kind in (Kind.PEDESTRIAN, Kind.TWO_WHEELER) else LEAVING_S
-        return Expected(thing, turning(thing, way)[None], np.ones(1), until_s, SPREAD_MPS)
+        return Expected(thing, turning(thing, way)[None], np.ones(1), until_s, SPREAD_MPS, acceleration_mps2)
 
     def _kept_lanes(self, thing: Thing, way_m: Floats) -> list[Floats]:
-        if thing.kind is Kind.PEDESTRIAN or not self.graph.places_near(thing.pose, KEEPS_LEFT_M, KEEPS_TURN_RAD):
+        if thing.kind is Kind.PEDESTRIAN:
+            return []
+        places = self.graph.places_near(thing.pose, KEEPS_LEFT_M, KEEPS_TURN_RAD)
+        soon = (abs(one.left_m + SOON_S * thing.speed_mps * math.sin(one.turn_rad)) for one in places)
+        if min(soon, default=math.inf) > KEEPS_LEFT_M:
             return []
         return list(itertools.islice(self._predictor.ways(thing, way_m), MOST_WAYS))
 
@@ -97,11 +103,12 @@ class Watch:
         return any(self._stays(body, motion, one, number, int(places[number])) for number in numbers)
 
     def _stays(self, body: Body, motion: Floats, one: Expected, number: int, place: int) -> bool:
-        """Whether it hits even if the other one brakes for us, in the way people do (only who crosses would)."""
+        """Whether it hits even if the other one brakes for us, in the way people do (only who crosses on a lane would)."""
         turn = abs(math.remainder(one.boxes[number, place, 2] - motion[ROW_YAW, place], math.tau))
-        if not CROSSING_RAD[0] < turn < CROSSING_RAD[1] or one.thing.kind is Kind.PEDESTRIAN:
+        if not CROSSING_RAD[0] < turn < CROSSING_RAD[1] or one.spread_mps > 0.0:
             return True
-        polite = _slowed(one.boxes[number], one.thing.speed_mps)
+        reacts_s = REACTS_S if one.acceleration_mps2 > SPEEDS_UP_MPS2 else 0.0
+        polite = _slowed(one.boxes[number], one.thing.speed_mps, reacts_s)
         last = round(one.until_s / STEP_S)
         return bool((first_hits(body, motion, polite[None], ROOM_M, one.spread_mps, last) >= 0).any())
 
@@ -139,13 +146,12 @@ def _spread(one: Expected) -> Floats:
     return grown
 
 
-def _slowed(boxes: Floats, speed_mps: float) -> Floats:
-    """The same way, braking politely from now on: the boxes at the distances reached then."""
+def _slowed(boxes: Floats, speed_mps: float, reacts_s: float) -> Floats:
+    """The same way, braking politely after a time: the boxes at the distances reached then."""
     gone = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(boxes[:, :2], axis=0).T))])
     times = np.arange(len(boxes)) * STEP_S
-    stops_s = abs(speed_mps) / POLITE_MPS2
-    braked = np.minimum(times, stops_s)
-    reached = abs(speed_mps) * braked - POLITE_MPS2 * braked**2 / 2.0
+    braked = np.clip(times - reacts_s, 0.0, abs(speed_mps) / POLITE_MPS2)
+    reached = abs(speed_mps) * (np.minimum(times, reacts_s) + braked) - POLITE_MPS2 * braked**2 / 2.0
     strictly = gone + np.arange(len(gone)) * 1e-9
     columns = [np.interp(reached, strictly, column) for column in (boxes[:, 0], boxes[:, 1], np.unwrap(boxes[:, 2]))]
     return np.stack([*columns, boxes[:, 3], boxes[:, 4]], axis=1)
