@@ -25,6 +25,7 @@ from homeward_planner.walkers import crosswalk_holds
 GOAL = ("goal", "Arriving.")
 LEAD = ("lead_vehicle", "Following the traffic ahead.")
 WALKER = ("walker", "Waiting for somebody on the road.")
+TOWARDS_MPS, MOVING_MPS = -1.5, 4.0
 BLOCKED = ("blocked", "The way is blocked.")
 
 
@@ -77,7 +78,7 @@ class Behaviour:
         if detour is not None:
             bounds = (detour.from_m, detour.to_m, detour.top_mps)
             envelope_mps = capped(corridor.line.s_m, envelope_mps, *bounds, self.params)
-        leads = [_lead(one) for one in ahead if one.thing.kind is not Kind.PEDESTRIAN]
+        leads = [_lead(one) for one in ahead if one.thing.kind is not Kind.PEDESTRIAN and not _comes_fast(one, start)]
         holds = [Hold(corridor.goal_m, *GOAL), *self.signals.holds(now_s, corridor, start.s_m, start.speed_mps)]
         holds += [passing] if passing is not None else []
         free = drive(start, corridor.line.s_m, envelope_mps, holds, leads, self.params)
@@ -128,6 +129,11 @@ class Behaviour:
 def _lead(one: Occupant) -> Lead:
     words = WALKER if one.thing.kind is Kind.PEDESTRIAN else LEAD
     return Lead(one.from_m, one.speed_mps, *words)
+
+
+def _comes_fast(one: Occupant, start: Start) -> bool:
+    """Whether something drives towards a moving car in its lane: braking behind it is no answer, evasion.py has one."""
+    return one.speed_mps < TOWARDS_MPS and start.speed_mps > MOVING_MPS
 
 
 def _cared_for(person: Occupant, holds: Sequence[Hold]) -> bool:

@@ -107,7 +107,7 @@ class Evasion:
         return ego, float(planned.curvature_1pm[0])
 
 
-WEIGHTS = Weights(speed=0.3, haste=1.5, rough=0.3, offset=0.08, wrong_lane=0.6)
+WEIGHTS = Weights(speed=0.15, haste=1.5, rough=0.3, offset=0.1, wrong_lane=1.0)
 
 
 def body_of(params: PlannerParams) -> Body:

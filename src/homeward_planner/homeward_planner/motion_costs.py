@@ -18,6 +18,7 @@ from homeward_planner.plane import Floats
 
 STEP_S = 0.1
 TOO_LATE = 0.25  # of the cost of a hit: one after the horizon that braking at its end would not avert
+TOO_LATE_HEAD_ON = 0.5  # the same, where it is the other one that comes: standing doesn't avert it
 LAST_BRAKING_MPS2, TAIL_S = 5.0, 0.3
 COMES_S, STRAIGHT_RAD = 3.0, 0.02
 EDGE_ROOM_M = 0.4  # so much is liked to be left to the edge
@@ -238,13 +239,21 @@ def road_cost(surface: Surface, body: Body, weights: Weights, out: Floats, room_
 
 
 @compiled
+def _head_on(box: Floats, out: Floats) -> bool:
+    """Whether a thing comes straight towards the car at the end."""
+    last = out.shape[1] - 1
+    straight: bool = abs(box[last, 2] - box[last - 10, 2]) < STRAIGHT_RAD
+    return straight and math.cos(box[last, 2] - out[ROW_YAW, last]) < -0.7
+
+
+@compiled
 def meets_braking(body: Body, box: Floats, out: Floats) -> bool:
     """Whether the car would run into a thing ahead, moving on as at the end, if it braked to a standstill from there on."""
     last = out.shape[1] - 1
     x, y, yaw, v = out[ROW_X, last], out[ROW_Y, last], out[ROW_YAW, last], out[ROW_V, last]
     ahead_m = (box[last, 0] - x) * math.cos(yaw) + (box[last, 1] - y) * math.sin(yaw)
     moves = abs(box[last, 0] - box[last - 1, 0]) + abs(box[last, 1] - box[last - 1, 1]) > 0.01
-    comes = math.cos(box[last, 2] - yaw) < -0.7 and abs(box[last, 2] - box[last - 10, 2]) < STRAIGHT_RAD
+    comes = _head_on(box, out)
     if ahead_m < body.front_m or (moves and not comes and math.cos(box[last, 2] - yaw) < 0.5):
         return False  # behind or beside, or crossing: what it will do by then isn't known
     there = box[last].copy()
@@ -279,7 +288,7 @@ def traffic_cost(body: Body, weights: Weights, boxes: Floats, share: Floats, out
             if left < room_m:
                 cost += share[one] * weights.near * STEP_S * ((room_m - left) / room_m) ** 2
         else:
-            cost += share[one] * HIT * TOO_LATE if meets_braking(body, boxes[one], out) else 0.0
+            cost += share[one] * HIT * (TOO_LATE_HEAD_ON if _head_on(boxes[one], out) else TOO_LATE) * meets_braking(body, boxes[one], out)
     return cost
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,9 +29,12 @@ SOON_S = 1.0
 LEAVING_S, WALKING_S = 2.5, 3.0  # so far ahead a motion that no lane explains is believed
 CROSSING_RAD = (math.radians(30.0), math.radians(150.0))
 TOWARDS = -0.8  # the cosine between two headings
+ON_ROAD = 0.4  # of a turn goes on, where a road leads straight
+STRAIGHTENS_S, STRAIGHTENS_MPS, ASTRAY_M, ASTRAY_RAD = 0.5, 3.0, 3.0, 0.4
 POLITE_MPS2, REACTS_S, SPEEDS_UP_MPS2 = 3.0, 0.6, 0.4
 FIRM_MPS2 = 3.5
 LIKELY = 0.5
+PACES, SHARES = (1.0, 0.75, 1.25), (0.6, 0.2, 0.2)  # one that no lane leads may go slower or faster than it does now
 ROOM_M, SPREAD_MPS = 0.2, 0.08
 MOST_WAYS = 4
 BESIDE_M = 12.0
@@ -79,7 +82,23 @@ class Watch:
             return Expected(thing, np.stack(lanes), np.full(len(lanes), 1.0 / len(lanes)), FORESEEN_S, 0.0, acceleration_mps2)
         comes = math.cos(thing.pose.yaw_rad - ego.pose.yaw_rad) < TOWARDS
         until_s = FORESEEN_S if comes else WALKING_S if thing.kind in (Kind.PEDESTRIAN, Kind.TWO_WHEELER) else LEAVING_S
-        return Expected(thing, turning(thing, way)[None], np.ones(1), until_s, SPREAD_MPS, acceleration_mps2)
+        straight = self._straightened(thing, way)
+        if straight is not None:
+            boxes = np.stack([turning(replace(thing, yaw_rate_radps=ON_ROAD * thing.yaw_rate_radps), way), straight])
+            return Expected(thing, boxes, np.array([0.5, 0.5]), until_s, SPREAD_MPS, acceleration_mps2)
+        boxes = np.stack([turning(thing, way * pace) for pace in PACES])
+        return Expected(thing, boxes, np.array(SHARES), until_s, SPREAD_MPS, acceleration_mps2)
+
+    def _straightened(self, thing: Thing, way_m: Floats) -> Floats | None:
+        """For a car on the road that keeps to no lane: it goes on along the road where it is, with or against the traffic."""
+        if thing.kind in (Kind.PEDESTRIAN, Kind.TWO_WHEELER) or abs(thing.speed_mps) < STRAIGHTENS_MPS:
+            return None
+        for place in self.graph.places_near(thing.pose, ASTRAY_M):
+            against = abs(place.turn_rad) > math.pi / 2.0
+            turn = place.turn_rad - (math.copysign(math.pi, place.turn_rad) if against else 0.0)
+            if abs(turn) < ASTRAY_RAD:
+                return _turned_to(thing, thing.pose.yaw_rad - turn, way_m)
+        return None
 
     def _kept_lanes(self, thing: Thing, way_m: Floats) -> list[Floats]:
         if thing.kind is Kind.PEDESTRIAN:
@@ -111,6 +130,17 @@ class Watch:
         polite = _slowed(one.boxes[number], one.thing.speed_mps, reacts_s)
         last = round(one.until_s / STEP_S)
         return bool((first_hits(body, motion, polite[None], ROOM_M, one.spread_mps, last) >= 0).any())
+
+
+def _turned_to(thing: Thing, yaw_rad: float, way_m: Floats) -> Floats:
+    """The boxes of a thing that turns to a heading within a second or so."""
+    times = np.arange(len(way_m)) * STEP_S
+    yaw = yaw_rad + (thing.pose.yaw_rad - yaw_rad) * np.exp(-times / STRAIGHTENS_S)
+    step = np.diff(way_m)
+    x = thing.pose.x_m + np.concatenate([[0.0], np.cumsum(step * np.cos(yaw[:-1]))])
+    y = thing.pose.y_m + np.concatenate([[0.0], np.cumsum(step * np.sin(yaw[:-1]))])
+    half = np.ones_like(x)
+    return np.stack([x, y, yaw, half * thing.length_m / 2.0, half * thing.width_m / 2.0], axis=1)
 
 
 def _same_way(motion: Floats, one: Expected, number: int, place: int) -> bool:
