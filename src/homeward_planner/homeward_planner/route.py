@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from homeward_planner.lane_graph import Lane, LaneGraph, OnLane
+from homeward_planner.lane_graph import ALL_WAY_STOP, LIGHT, STOP_SIGN, YIELD_SIGN, Lane, LaneGraph, OnLane
 from homeward_planner.scene import Pose
 
 LATERAL_ACCELERATION_MPS2 = 2.0  # for the time that bends take
 CHANGE_S = 4.0  # a lane change counts as much time
+WAITS_S = {LIGHT: 15.0, STOP_SIGN: 5.0, ALL_WAY_STOP: 5.0, YIELD_SIGN: 2.0}
+"""How long one waits before a way through a junction, on average: at a light that is red for most of a minute, long."""
 SHORTEST_CHANGE_M = 20.0
 FINISH_M = 30.0  # a lane change begun on the goal's own lane has to be over before the goal
 START_REACH_M, GOAL_REACH_M = 4.0, 6.0
@@ -84,6 +86,11 @@ def lane_time_s(lane: Lane, from_m: float, to_m: float) -> float:
     return float(slowness.mean() * share)
 
 
+def wait_s(lane: Lane) -> float:
+    """How long one waits before a way through a junction for what rules it; 0 for any other lane."""
+    return max((WAITS_S.get(rule.kind, 0.0) for rule in lane.rules), default=0.0) if lane.in_junction else 0.0
+
+
 def _why_no_goal(graph: LaneGraph, goal: Pose) -> str:
     if graph.places_near(goal, GOAL_REACH_M):
         return "The lanes at the goal lead the other way: turn the goal around."
@@ -96,7 +103,9 @@ def _equally_near(places: list[OnLane]) -> list[OnLane]:
 
 
 def _leg_time_s(graph: LaneGraph, leg: Leg) -> float:
-    return lane_time_s(graph.lanes[leg.lane], leg.from_m, leg.to_m) + (CHANGE_S if leg.change else 0.0)
+    lane = graph.lanes[leg.lane]
+    waiting_s = wait_s(lane) if leg.from_m == 0.0 else 0.0
+    return lane_time_s(lane, leg.from_m, leg.to_m) + waiting_s + (CHANGE_S if leg.change else 0.0)
 
 
 _Node = tuple[int, bool]  # a lane, and whether it was entered by changing lanes (so perhaps not at its start)
@@ -146,7 +155,7 @@ def _onward(graph: LaneGraph, number: int, node: _Node, arrival: _Arrival) -> It
     lane = graph.lanes[number]
     at_end_s = arrival.time_s + lane_time_s(lane, arrival.entered_m, lane.length_m)
     for following in lane.successors:
-        yield (following, False), _Arrival(at_end_s, node, "", 0.0)
+        yield (following, False), _Arrival(at_end_s + wait_s(graph.lanes[following]), node, "", 0.0)
     if lane.length_m - arrival.entered_m < SHORTEST_CHANGE_M:
         return
     # dearer with every second already driven, so that of equal ways the one that changes early is taken

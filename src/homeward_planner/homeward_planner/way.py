@@ -45,11 +45,14 @@ def place(corridor: Corridor, pose: Pose, near_m: float) -> tuple[float, float, 
 
 
 def come_to_rest(start: Start, params: PlannerParams) -> Profile:
-    """Brake comfortably to a standstill."""
+    """Brake comfortably to a standstill, and begin without a jolt."""
     times: Floats = np.arange(round(params.horizon_s / STEP_S) + 1, dtype=np.float64) * STEP_S
-    speed = np.maximum(start.speed_mps - params.deceleration_comfort_mps2 * times, 0.0)
+    eased = max(start.acceleration_mps2, -params.deceleration_comfort_mps2) - params.jerk_comfort_mps3 * times
+    slowing = np.maximum(eased, -params.deceleration_comfort_mps2)
+    gained = np.concatenate([[0.0], np.cumsum((slowing[1:] + slowing[:-1]) / 2.0 * STEP_S)])
+    speed = np.maximum(start.speed_mps + gained, 0.0)
     way = start.s_m + np.concatenate([[0.0], np.cumsum((speed[1:] + speed[:-1]) / 2.0 * STEP_S)])
-    slowing = np.where(speed > 0.0, -params.deceleration_comfort_mps2, 0.0)
+    slowing = np.where(speed > 0.0, slowing, 0.0)
     return Profile(times, way, speed, slowing, "cancelled", "Stopping: the goal was given up.")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from homeward_planner.corridor import Corridor, build
 from homeward_planner.lane_graph import LIGHT, LaneGraph
-from homeward_planner.route import Refusal, Route, find_route
+from homeward_planner.route import WAITS_S, Refusal, Route, find_route, lane_time_s, wait_s
 from homeward_planner.scene import Pose
 
 
@@ -27,6 +27,14 @@ def test_home_to_the_office_is_the_way_along_the_avenue(hometown: LaneGraph, pla
     assert [stop.rule.kind for stop in corridor.stops] == ["yield", "light", "light", "light"]
     assert len(corridor.walks) == 6
     assert corridor.changes == ()
+
+
+def test_waits_at_lights_and_signs_count(hometown: LaneGraph, places: dict[str, Pose]) -> None:
+    route = find_route(hometown, places["home"], places["office"])
+    assert isinstance(route, Route)
+    driving_s = sum(lane_time_s(hometown.lanes[leg.lane], leg.from_m, leg.to_m) for leg in route.legs)
+    assert route.time_s == pytest.approx(driving_s + WAITS_S["yield"] + 3 * WAITS_S[LIGHT])
+    assert all(wait_s(lane) == 0.0 for lane in hometown.lanes if not lane.in_junction)
 
 
 def test_every_place_is_reached_from_every_other(hometown: LaneGraph, places: dict[str, Pose]) -> None:
