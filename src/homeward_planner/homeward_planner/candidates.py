@@ -17,7 +17,7 @@ from homeward_planner.plane import Floats
 
 STEP_S = 0.1
 SPEED_TIMES_S = (1.0, 2.0, 3.5)
-STEADY_MPS2 = (-9.0, -7.0, -5.5, -4.0, -2.5, -1.2, 0.0, 1.0, 2.0, 3.5)
+STEADY_MPS2 = (-9.0, -7.8, -5.5, -4.0, -2.5, -1.2, 0.0, 1.0, 2.0, 3.5)
 SIDE_TIMES_S = (1.2, 2.0, 3.2)
 SHORTEST_M = 4.0
 

@@ -288,7 +288,8 @@ def traffic_cost(body: Body, weights: Weights, boxes: Floats, share: Floats, out
             if left < room_m:
                 cost += share[one] * weights.near * STEP_S * ((room_m - left) / room_m) ** 2
         else:
-            cost += share[one] * HIT * (TOO_LATE_HEAD_ON if _head_on(boxes[one], out) else TOO_LATE) * meets_braking(body, boxes[one], out)
+            late = TOO_LATE_HEAD_ON if _head_on(boxes[one], out) else TOO_LATE
+            cost += share[one] * HIT * late if meets_braking(body, boxes[one], out) else 0.0
     return cost
 
 

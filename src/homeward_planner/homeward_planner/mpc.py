@@ -133,8 +133,7 @@ class Mpc:
         jerk = JERK_MPS3 * (10.0 if hard else 1.0)
         weights = np.array([1 / WAY_M**2, 1 / SPEED_MPS**2, 1 / ACCELERATION_MPS2**2, 1 / (jerk * STEP_S) ** 2])
         hessian, gradient = _condensed_along(n, STEP_S, steady - planned, weights)
-        rise = np.full(n, p.jerk_max_mps3 * STEP_S)
-        fall = rise * (10.0 if hard else 1.0)
+        rise = fall = np.full(n, p.jerk_max_mps3 * STEP_S * (10.0 if hard else 1.0))
         most, least = p.acceleration_max_mps2 - slope_mps2, -p.deceleration_max_mps2 - slope_mps2
         lower = np.concatenate([-fall, np.minimum(least, acceleration_mps2 + np.cumsum(rise)) - acceleration_mps2])
         upper = np.concatenate([rise, np.maximum(most, acceleration_mps2 - np.cumsum(fall)) - acceleration_mps2])

@@ -27,7 +27,7 @@ class PlannerParams:
     deceleration_hard_mps2: float = param("m/s^2", "hardest braking", 3.0, 9.0)
     deceleration_evading_mps2: float = param("m/s^2", "of braking and turning together, in need", 3.0, 10.0)
     lateral_acceleration_evading_mps2: float = param("m/s^2", "to the side, in need; within the command gate's", 1.0, 8.0)
-    lateral_jerk_evading_mps3: float = param("m/s^3", "how fast it changes; within the command gate's", 1.0, 20.0)
+    lateral_jerk_evading_mps3: float = param("m/s^3", "its change at most; the controller rounds it off", 1.0, 30.0)
     jerk_comfort_mps3: float = param("m/s^3", "usual change of acceleration", 0.5, 5.0)
     jerk_hard_mps3: float = param("m/s^3", "change of acceleration in need", 3.0, 50.0)
     lateral_acceleration_max_mps2: float = preference("m/s^2", "bends are driven no faster than this", 0.5, 4.0)

@@ -126,8 +126,7 @@ class Watch:
         turn = abs(math.remainder(one.boxes[number, place, 2] - motion[ROW_YAW, place], math.tau))
         if not CROSSING_RAD[0] < turn < CROSSING_RAD[1] or one.spread_mps > 0.0:
             return True
-        reacts_s = REACTS_S if one.acceleration_mps2 > SPEEDS_UP_MPS2 else 0.0
-        polite = _slowed(one.boxes[number], one.thing.speed_mps, reacts_s)
+        polite = _slowed(one.boxes[number], one.thing.speed_mps, one.acceleration_mps2)
         last = round(one.until_s / STEP_S)
         return bool((first_hits(body, motion, polite[None], ROOM_M, one.spread_mps, last) >= 0).any())
 
@@ -176,12 +175,14 @@ def _spread(one: Expected) -> Floats:
     return grown
 
 
-def _slowed(boxes: Floats, speed_mps: float, reacts_s: float) -> Floats:
-    """The same way, braking politely after a time: the boxes at the distances reached then."""
+def _slowed(boxes: Floats, speed_mps: float, acceleration_mps2: float) -> Floats:
+    """The same way, braking politely from now on, or, for one that speeds up, a little later: where it is at each step."""
     gone = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(boxes[:, :2], axis=0).T))])
     times = np.arange(len(boxes)) * STEP_S
-    braked = np.clip(times - reacts_s, 0.0, abs(speed_mps) / POLITE_MPS2)
-    reached = abs(speed_mps) * (np.minimum(times, reacts_s) + braked) - POLITE_MPS2 * braked**2 / 2.0
+    reacts_s, gains = (REACTS_S, acceleration_mps2) if acceleration_mps2 > SPEEDS_UP_MPS2 else (0.0, 0.0)
+    fastest = abs(speed_mps) + gains * reacts_s
+    speed = np.where(times < reacts_s, abs(speed_mps) + gains * times, fastest - POLITE_MPS2 * (times - reacts_s))
+    reached = np.concatenate([[0.0], np.cumsum(np.maximum((speed[1:] + speed[:-1]) / 2.0, 0.0) * STEP_S)])
     strictly = gone + np.arange(len(gone)) * 1e-9
     columns = [np.interp(reached, strictly, column) for column in (boxes[:, 0], boxes[:, 1], np.unwrap(boxes[:, 2]))]
     return np.stack([*columns, boxes[:, 3], boxes[:, 4]], axis=1)

@@ -265,14 +265,15 @@ class Tracker:
         return DriveDemand(self._limited(wanted, dt_s), self._steering_rad, plan, faults, gear=self._gear)
 
     def _limited(self, wanted_mps2: float, dt_s: float, hard: bool = False) -> float:
-        """Towards an acceleration, no faster than the jerk allows; braking hard may begin ten times as fast."""
+        """Towards an acceleration, no faster than the jerk allows; hard braking may begin, and last till it ends, ten times
+        as fast."""
         params = self.params
         if not math.isfinite(wanted_mps2):
             return math.nan
         wanted = min(max(wanted_mps2, -params.deceleration_max_mps2), params.acceleration_max_mps2)
         most = params.jerk_max_mps3 * dt_s
         least = 10.0 * most if hard or wanted <= -params.stop_deceleration_mps2 else most
-        self._acceleration_mps2 += min(max(wanted - self._acceleration_mps2, -least), most)
+        self._acceleration_mps2 += min(max(wanted - self._acceleration_mps2, -least), 10.0 * most if hard else most)
         return self._acceleration_mps2
 
     def _elapsed(self, now_s: float) -> float:
