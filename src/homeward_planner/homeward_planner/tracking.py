@@ -273,7 +273,8 @@ class Tracker:
         wanted = min(max(wanted_mps2, -params.deceleration_max_mps2), params.acceleration_max_mps2)
         most = params.jerk_max_mps3 * dt_s
         least = 10.0 * most if hard or wanted <= -params.stop_deceleration_mps2 else most
-        self._acceleration_mps2 += min(max(wanted - self._acceleration_mps2, -least), 10.0 * most if hard else most)
+        let_go = max(most, min(10.0 * most, -self._acceleration_mps2)) if hard else most
+        self._acceleration_mps2 += min(max(wanted - self._acceleration_mps2, -least), let_go)
         return self._acceleration_mps2
 
     def _elapsed(self, now_s: float) -> float:
