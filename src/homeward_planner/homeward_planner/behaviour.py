@@ -14,9 +14,11 @@ from homeward_planner.drivable import Drivable
 from homeward_planner.give_way import GiveWay, Ours
 from homeward_planner.lane_graph import LaneGraph
 from homeward_planner.occupancy import Occupant, Placed, occupants, place
+from homeward_planner.overtaking import Ahead, Overtaking
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.passing import Around, Detour, Passing
 from homeward_planner.plane import Floats
+from homeward_planner.route import Route
 from homeward_planner.scene import Kind, Light, Thing
 from homeward_planner.signals import RED, YELLOW, Signals
 from homeward_planner.speed_profile import Hold, Lead, Profile, Start, capped, dash, drive
@@ -37,6 +39,7 @@ class Decision:
     delays: dict[int, float] | None = None
     stop_m: float = math.inf
     detour: Detour | None = None
+    overtake: Route | None = None
 
 
 class Behaviour:
@@ -47,6 +50,7 @@ class Behaviour:
         self.signals = Signals(params)
         self.give_way = GiveWay(graph, params)
         self.passing = Passing(params, surface)
+        self.overtaking = Overtaking(graph, params)
         self._stuck_since_s: float | None = None
 
     def adopt(self, params: PlannerParams) -> None:
@@ -58,6 +62,7 @@ class Behaviour:
         self.signals.forget()
         self.give_way.forget()
         self.passing.forget()
+        self.overtaking.forget()
         self._stuck_since_s = None
 
     def decide(
@@ -91,7 +96,8 @@ class Behaviour:
         delays = self._change_lanes(corridor, start, placed, holds)
         profile = drive(start, corridor.line.s_m, envelope_mps, holds, leads, self.params)
         stop_m = min(hold.at_m for hold in holds)
-        return Decision(self._named_if_stuck(now_s, profile, ahead, holds), delays, stop_m, detour)
+        overtake = self.overtaking.decide(now_s, Ahead(corridor, start, ahead, placed)) if detour is None else None
+        return Decision(self._named_if_stuck(now_s, profile, ahead, holds), delays, stop_m, detour, overtake)
 
     def _change_lanes(
         self, corridor: Corridor, start: Start, placed: Sequence[Placed], holds: list[Hold]

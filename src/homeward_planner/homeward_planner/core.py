@@ -17,6 +17,7 @@ from homeward_planner.drivable import drivable
 from homeward_planner.evasion import Evasion, WayAhead
 from homeward_planner.journey import plan_journey
 from homeward_planner.lane_graph import LaneGraph
+from homeward_planner.overtaking import BACK_M
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.parking import Manoeuvre, Parking
 from homeward_planner.parking import warm_up as warm_up_parking
@@ -211,7 +212,7 @@ class Planner:
     # under way
 
     def _drive(self, now_s: float, ego: Ego, things: Sequence[Thing], lights: Sequence[Light]) -> PlannerOutput:
-        assert self._way is not None
+        assert self._way is not None and self.graph is not None
         s_m, left_m, turn_rad = place(self._way.corridor, ego.pose, self._at_m)
         if abs(left_m) > self._off_route_m(now_s) or abs(turn_rad) > WRONG_WAY_RAD:
             lost = self._find_again(ego)
@@ -235,7 +236,10 @@ class Planner:
         if unsureness(ego.position_std_m) > 0.0:
             faults.append(fault("planner.unsure_position", f"{2.0 * ego.position_std_m:.1f} m"))
         state = self._state(start.s_m, profile.code, profile.text)
-        return PlannerOutput(trajectory, state, self._indicators(start), tuple(faults))
+        output = PlannerOutput(trajectory, state, self._indicators(start), tuple(faults))
+        if decision.overtake is not None and self._keeps is None:
+            self._go_on(build(self.graph, decision.overtake, {1: BACK_M}))
+        return output
 
     def _safely(self, now_s: float, ego: Ego, decision: Decision, things: Sequence[Thing]) -> tuple[Profile, Trajectory]:
         """The decision laid in the plane, or what avoids a collision that it would lead to."""
@@ -373,6 +377,12 @@ class Planner:
         self._keeps, self.set_speed_mps = keeps, set_speed_mps
         self._mode = Mode.DRIVING
         self.behaviour.forget()
+
+    def _go_on(self, corridor: Corridor) -> None:
+        """Another way to the same goal, taken up while driving."""
+        self._way = _Way.along(corridor, self.params)
+        self._last = self._back = None
+        self._at_m = BEHIND_M / 2.0
 
     def _end(self, mode: Mode) -> None:
         self._way = self._last = self._back = self._keeps = self._stop_at = self._park_at = None

@@ -103,9 +103,10 @@ def _equally_near(places: list[OnLane]) -> list[OnLane]:
 
 
 def _leg_time_s(graph: LaneGraph, leg: Leg) -> float:
+    """A lane change takes its time and no way: the next leg goes on beside where this one began."""
     lane = graph.lanes[leg.lane]
     waiting_s = wait_s(lane) if leg.from_m == 0.0 else 0.0
-    return lane_time_s(lane, leg.from_m, leg.to_m) + waiting_s + (CHANGE_S if leg.change else 0.0)
+    return waiting_s + (CHANGE_S if leg.change else lane_time_s(lane, leg.from_m, leg.to_m))
 
 
 _Node = tuple[int, bool]  # a lane, and whether it was entered by changing lanes (so perhaps not at its start)
