@@ -35,6 +35,7 @@ NO_MAP = Refusal("no_map", "There is no map.")
 KEPT_M, KEPT_MPS = 1.5, 1.0  # a plan is carried on while the car is this close to it
 WRONG_WAY_RAD = math.radians(100.0)
 STANDING_MPS = 0.05
+SEEK_AGAIN_S, BLOCKER_M = 10.0, 10.0
 WENT_ROUND_M, WENT_ROUND_S = 3.0, 8.0
 
 
@@ -98,7 +99,7 @@ class Planner:
         self._back: WayBack | None = None
         self._mode = Mode.IDLE
         self._cancelled = False
-        self._evaded_s = -math.inf
+        self._evaded_s = self._sought_s = -math.inf
         self.ceiling, self.set_speed_mps = Ceiling(), math.inf
         self._keeps: StraightOn | None = None  # while the lane is kept, with no goal
         self.parking: Parking | None = None
@@ -237,9 +238,17 @@ class Planner:
             faults.append(fault("planner.unsure_position", f"{2.0 * ego.position_std_m:.1f} m"))
         state = self._state(start.s_m, profile.code, profile.text)
         output = PlannerOutput(trajectory, state, self._indicators(start), tuple(faults))
-        if decision.overtake is not None and self._keeps is None:
-            self._go_on(build(self.graph, decision.overtake, {1: BACK_M}))
+        if self._keeps is None:
+            self._change_way(now_s, ego, decision, start.s_m)
         return output
+
+    def _change_way(self, now_s: float, ego: Ego, decision: Decision, s_m: float) -> None:
+        """From the next step on: round what blocks the way, or past somebody slow."""
+        assert self.graph is not None
+        if self._mode is Mode.BLOCKED:
+            self._seek_another_way(now_s, ego, s_m)
+        elif decision.overtake is not None:
+            self._go_on(build(self.graph, decision.overtake, {1: BACK_M}))
 
     def _safely(self, now_s: float, ego: Ego, decision: Decision, things: Sequence[Thing]) -> tuple[Profile, Trajectory]:
         """The decision laid in the plane, or what avoids a collision that it would lead to."""
@@ -383,6 +392,19 @@ class Planner:
         self._way = _Way.along(corridor, self.params)
         self._last = self._back = None
         self._at_m = BEHIND_M / 2.0
+
+    def _seek_another_way(self, now_s: float, ego: Ego, s_m: float) -> None:
+        """Where the way is blocked, another one that doesn't go along the lanes here, if there is one."""
+        assert self._way is not None and self.graph is not None
+        if now_s - self._sought_s < SEEK_AGAIN_S:
+            return
+        self._sought_s = now_s
+        corridor = self._way.corridor
+        here = slice(corridor.at(s_m), corridor.at(s_m + self.params.front_m + BLOCKER_M) + 1)
+        route = find_route(self.graph, ego.pose, corridor.route.goal, frozenset(int(lane) for lane in corridor.lane[here]))
+        if not isinstance(route, Refusal):
+            self._go_on(build(self.graph, route))
+            self.behaviour.forget()
 
     def _end(self, mode: Mode) -> None:
         self._way = self._last = self._back = self._keeps = self._stop_at = self._park_at = None

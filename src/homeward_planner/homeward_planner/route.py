@@ -60,8 +60,11 @@ class Route:
     time_s: float
 
 
-def find_route(graph: LaneGraph, start: Pose, goal: Pose) -> Route | Refusal:
-    """The way of least time. Headings count: the route begins and ends along them, not against."""
+def find_route(graph: LaneGraph, start: Pose, goal: Pose, closed: frozenset[int] = frozenset()) -> Route | Refusal:
+    """The way of least time. Headings count: the route begins and ends along them, not against.
+
+    `closed` lanes can't be driven to their end: only be changed away from.
+    """
     if not (start.finite and goal.finite):
         return Refusal(NOT_FINITE, "The start or the goal is not a place.")
     starts = graph.places_near(start, START_REACH_M, ALONG_RAD)
@@ -72,7 +75,7 @@ def find_route(graph: LaneGraph, start: Pose, goal: Pose) -> Route | Refusal:
         return Refusal(GOAL_OUTSIDE_MAP, _why_no_goal(graph, goal))
     for target in _equally_near(goals):
         for source in _equally_near(starts):
-            legs = _search(graph, source, target)
+            legs = _search(graph, source, target, closed)
             if legs is not None:
                 return Route(legs, goal, sum(_leg_time_s(graph, leg) for leg in legs))
     return Refusal(NO_WAY, "No road leads from here to there.")
@@ -123,19 +126,19 @@ class _Arrival:
     entered_m: float
 
 
-def _search(graph: LaneGraph, start: OnLane, goal: OnLane) -> tuple[Leg, ...] | None:
+def _search(graph: LaneGraph, start: OnLane, goal: OnLane, closed: frozenset[int]) -> tuple[Leg, ...] | None:
     """Dijkstra's search over lanes.
 
     Of ways that take the same time, the one found first: the order is always the same.
     """
     entered_m = max(start.s_m, 0.0)
-    if start.lane == goal.lane and goal.s_m >= start.s_m:
+    if start.lane == goal.lane and goal.s_m >= start.s_m and start.lane not in closed:
         return (Leg(start.lane, entered_m, _on(graph, goal)),)
     best: dict[_Node, _Arrival] = {}
     serial = itertools.count()
     queue = [
         (there.time_s, next(serial), node, there)
-        for node, there in _onward(graph, start.lane, _START, _Arrival(0.0, _START, "", entered_m))
+        for node, there in _onward(graph, start.lane, _START, _Arrival(0.0, _START, "", entered_m), closed)
     ]
     heapq.heapify(queue)
     while queue:
@@ -145,17 +148,19 @@ def _search(graph: LaneGraph, start: OnLane, goal: OnLane) -> tuple[Leg, ...] | 
         best[node] = arrival
         if node[0] == goal.lane and arrival.entered_m + (FINISH_M if arrival.change else 0.0) <= goal.s_m:
             return _legs(graph, best, node, goal, Leg(start.lane, entered_m, graph.lanes[start.lane].length_m))
-        for following, there in _onward(graph, node[0], node, arrival):
+        for following, there in _onward(graph, node[0], node, arrival, closed):
             if following not in best:
                 heapq.heappush(queue, (there.time_s, next(serial), following, there))
     return None
 
 
-def _onward(graph: LaneGraph, number: int, node: _Node, arrival: _Arrival) -> Iterator[tuple[_Node, _Arrival]]:
+def _onward(
+    graph: LaneGraph, number: int, node: _Node, arrival: _Arrival, closed: frozenset[int]
+) -> Iterator[tuple[_Node, _Arrival]]:
     """Where one can get to from a lane: its successors, and the lanes beside it while there is room to change."""
     lane = graph.lanes[number]
     at_end_s = arrival.time_s + lane_time_s(lane, arrival.entered_m, lane.length_m)
-    for following in lane.successors:
+    for following in lane.successors if number not in closed else ():
         yield (following, False), _Arrival(at_end_s + wait_s(graph.lanes[following]), node, "", 0.0)
     if lane.length_m - arrival.entered_m < SHORTEST_CHANGE_M:
         return

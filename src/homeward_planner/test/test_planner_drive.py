@@ -218,3 +218,14 @@ def test_two_runs_are_equal(drive, places, signals, make_car) -> None:
         return np.array(trip.run(20.0).rows)
 
     assert (one() == one()).all()
+
+
+def test_a_closed_lane_is_gone_round_by_another_way(drive, signals, make_car) -> None:
+    """Two lanes lead on, ours is closed for good over its whole width, with no room to pass beside it: the other is taken."""
+    trip = drive(Pose(-66.0, -5.25, 0.0), lights=lambda now_s: signals.all(Colour.GREEN)).to(Pose(150.0, -5.25, 0.0))
+    line = trip.planner.corridor.line
+    queue = [make_car(9, Pose(*line.pose_at(52.0)), 0.0), make_car(10, Pose(-15.0, -1.75, 0.0), 0.0)]
+    trip.things = lambda now_s, ego: queue if now_s < 60.0 else queue[:1]
+    trip.run(140.0, until=lambda one: one.pose.x_m > 110.0)
+    assert trip.pose.x_m > 110.0
+    assert not trip.hits

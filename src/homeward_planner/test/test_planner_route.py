@@ -127,3 +127,18 @@ def test_a_lane_change_can_be_put_off_but_not_for_ever(hometown: LaneGraph) -> N
     assert later.from_m == pytest.approx(soon.from_m + 20.0, abs=0.1)
     assert last.from_m == pytest.approx(last.latest_m, abs=0.1)
     assert last.to_m - last.from_m > 15.0
+
+
+def test_a_closed_lane_is_avoided_or_the_refusal_says_so(hometown, places) -> None:
+    usual = find_route(hometown, places["home"], places["office"])
+    assert isinstance(usual, Route)
+    lanes = [leg.lane for leg in usual.legs]
+    found = [find_route(hometown, places["home"], places["office"], frozenset({lane})) for lane in lanes[1:-1]]
+    others = [one for one in found if isinstance(one, Route)]
+    assert others, "the town has more than one way"
+    assert all(one.time_s >= usual.time_s - 1e-6 for one in others)
+    for lane, one in zip(lanes[1:-1], found, strict=True):
+        if isinstance(one, Route):
+            assert not any(leg.lane == lane and not leg.change for leg in one.legs)
+        else:
+            assert one.code == "no_way"
