@@ -20,6 +20,7 @@ from homeward_planner.passing import Around, Detour, Passing
 from homeward_planner.plane import Floats
 from homeward_planner.route import Route
 from homeward_planner.scene import Kind, Light, Thing
+from homeward_planner.sight import caps
 from homeward_planner.signals import RED, YELLOW, Signals
 from homeward_planner.speed_profile import Hold, Lead, Profile, Start, capped, dash, drive
 from homeward_planner.walkers import crosswalk_holds
@@ -85,6 +86,8 @@ class Behaviour:
             envelope_mps = capped(corridor.line.s_m, envelope_mps, *bounds, self.params)
         leads = [_lead(one) for one in ahead if one.thing.kind is not Kind.PEDESTRIAN and not _comes_fast(one, start)]
         holds = [Hold(corridor.goal_m, *GOAL), *self.signals.holds(now_s, corridor, start.s_m, start.speed_mps)]
+        for from_m, to_m, top_mps in caps(now_s, corridor, start.s_m, placed, self.passing.standing_since, self.params):
+            envelope_mps = capped(corridor.line.s_m, envelope_mps, from_m, to_m, top_mps, self.params)
         holds += [passing] if passing is not None else []
         free = drive(start, corridor.line.s_m, envelope_mps, holds, leads, self.params)
         near = [one.thing for one in placed if abs(one.s_m - start.s_m) < self.params.look_ahead_m]

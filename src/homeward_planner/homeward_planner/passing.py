@@ -91,12 +91,13 @@ class Passing:
     def __init__(self, params: PlannerParams, surface: Drivable | None) -> None:
         self.params, self.surface = params, surface
         self.detour: Detour | None = None
-        self._standing: dict[int, float] = {}
+        self.standing_since: dict[int, float] = {}
+        """The things that stand, by their number, and since when they have."""
 
     def forget(self) -> None:
         """Drop what belongs to a route that ended."""
         self.detour = None
-        self._standing.clear()
+        self.standing_since.clear()
 
     def decide(self, now_s: float, around: Around) -> Hold | None:
         """Begin, keep or end a detour; the hold is where to wait for one."""
@@ -119,7 +120,7 @@ class Passing:
 
     def _note(self, now_s: float, around: Around) -> None:
         standing = {one.thing.id for one in around.placed if abs(one.thing.speed_mps) < STANDS_MPS}
-        self._standing = {number: self._standing.get(number, now_s) for number in standing}
+        self.standing_since = {number: self.standing_since.get(number, now_s) for number in standing}
 
     def _row(self, now_s: float, around: Around) -> Row | None:
         """The nearest things on the way that are to be passed."""
@@ -138,7 +139,7 @@ class Passing:
         return self.params.front_m + self.params.rear_m + 2.0 * self.params.standstill_gap_m
 
     def _is_parked(self, now_s: float, around: Around, one: Occupant) -> bool:
-        since_s = self._standing.get(one.thing.id)
+        since_s = self.standing_since.get(one.thing.id)
         if since_s is None:
             return False
         left_m = next((placed.left_m for placed in around.placed if placed.thing.id == one.thing.id), 0.0)

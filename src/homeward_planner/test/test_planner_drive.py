@@ -229,3 +229,18 @@ def test_a_closed_lane_is_gone_round_by_another_way(drive, signals, make_car) ->
     trip.run(140.0, until=lambda one: one.pose.x_m > 110.0)
     assert trip.pose.x_m > 110.0
     assert not trip.hits
+
+
+def test_it_goes_slower_past_parked_cars(drive, places, signals, make_car) -> None:
+    trip = drive(Pose(-195.0, -1.75, 0.0), lights=lambda now_s: signals.all(Colour.GREEN)).to(places["office"])
+    x, y, yaw = trip.planner.corridor.line.pose_at(trip.planner._at_m + 65.0)
+    parked = make_car(9, Pose(x + 2.7 * math.sin(yaw), y - 2.7 * math.cos(yaw), yaw), 0.0)
+    trip.run(14.0)
+    free = float(trip.column("speed").max())
+    again = drive(Pose(-195.0, -1.75, 0.0), lights=lambda now_s: signals.all(Colour.GREEN)).to(places["office"])
+    again.things = lambda now_s, ego: [parked]
+    again.run(16.0)
+    beside = np.hypot(again.column("x") - parked.pose.x_m, again.column("y") - parked.pose.y_m) < 4.0
+    assert beside.any()
+    assert again.column("speed")[beside].min() < 9.8 < free - 0.8
+    assert np.abs(again.column("left")).max() < 0.4
