@@ -389,7 +389,7 @@ class Planner:
 
     def _go_on(self, corridor: Corridor) -> None:
         """Another way to the same goal, taken up while driving."""
-        self._way = _Way.along(corridor, self.params)
+        self._way = Way.along(corridor, self.params)
         self._last = self._back = None
         self._at_m = BEHIND_M / 2.0
 
