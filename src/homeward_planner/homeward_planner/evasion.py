@@ -22,7 +22,7 @@ from homeward_planner.parameters import PlannerParams
 from homeward_planner.plane import Floats, Line
 from homeward_planner.scene import Ego, Kind, Pose, Thing
 from homeward_planner.speed_profile import Profile
-from homeward_planner.threats import STEPS, Expected, Watch, as_motion, forecast_of
+from homeward_planner.threats import ROOM_M, STEPS, Expected, Watch, as_motion, forecast_of
 from homeward_planner.trajectory import Trajectory
 
 EVADING = "evading"
@@ -32,7 +32,7 @@ WORDS = {
     Kind.UNKNOWN: "Avoiding something on the road.",
 }
 BEHIND_M, AHEAD_M = 20.0, 110.0
-ROOM_M = 0.6
+LIKED_M, NEAR_M, GOES_ON_S = 0.6, 0.6, 0.5  # room liked; a threat for so long stays one within so much
 STEP_S = 0.1
 KEPT_M, KEPT_MPS, CARRIED_ON_S = 1.0, 2.0, 0.35
 
@@ -70,7 +70,8 @@ class Evasion:
         """The motion to take instead; None where the planned one is free."""
         expected = self.watch.expect(now_s, ego, things)
         motion = _motion_of(planned)
-        threats = self.watch.threats(self.body, motion, expected)
+        evades = self._last is not None and 0.0 <= now_s - self._last.stamp_s <= GOES_ON_S
+        threats = self.watch.threats(self.body, motion, expected, NEAR_M if evades else ROOM_M)
         if not threats or self.surface is None or ego.speed_mps < 0.1:
             return None
         return self._instead(now_s, ego, way, profile, planned, expected, threats)
@@ -85,7 +86,7 @@ class Evasion:
         begin, bend_1pm = self._begin(now_s, ego, planned)
         steering = float(np.arctan(self.body.wheelbase_m * bend_1pm))
         found = sampling.plan(
-            now_s, begin, steering, way, aim, self.body, self.surface, forecast_of(expected), weights=WEIGHTS, room_m=ROOM_M
+            now_s, begin, steering, way, aim, self.body, self.surface, forecast_of(expected), weights=WEIGHTS, room_m=LIKED_M
         )  # fmt: skip
         if found is None:
             return None

@@ -31,6 +31,7 @@ CROSSING_RAD = (math.radians(30.0), math.radians(150.0))
 TOWARDS = -0.8  # the cosine between two headings
 ON_ROAD = 0.4  # of a turn goes on, where a road leads straight
 STRAIGHTENS_S, STRAIGHTENS_MPS, ASTRAY_M, ASTRAY_RAD = 0.5, 3.0, 3.0, 0.4
+SPEEDS_UP_ON = 1.3  # one that speeds up may come as much further
 POLITE_MPS2, REACTS_S, SPEEDS_UP_MPS2 = 3.0, 0.6, 0.4
 FIRM_MPS2 = 3.5
 LIKELY = 0.5
@@ -71,13 +72,15 @@ class Watch:
                 found.append(self._one(ego, thing, acceleration))
         return found
 
-    def threats(self, body: Body, motion: Floats, expected: Sequence[Expected]) -> list[Expected]:
-        """Those that the motion (7 × T, rows as in motion_costs) would come too close to, if nothing were done."""
-        return [one for one in expected if self._hits(body, motion, one)]
+    def threats(self, body: Body, motion: Floats, expected: Sequence[Expected], room_m: float = ROOM_M) -> list[Expected]:
+        """Those that the motion (7 × T, rows as in motion_costs) would come closer to than `room_m`, if nothing were done."""
+        return [one for one in expected if self._hits(body, motion, one, room_m)]
 
     def _one(self, ego: Ego, thing: Thing, acceleration_mps2: float) -> Expected:
         way = travelled(thing.speed_mps, acceleration_mps2, STEPS)
         lanes = self._kept_lanes(thing, way)
+        if lanes and acceleration_mps2 > SPEEDS_UP_MPS2:
+            lanes += self._kept_lanes(thing, way * SPEEDS_UP_ON)
         if lanes:
             return Expected(thing, np.stack(lanes), np.full(len(lanes), 1.0 / len(lanes)), FORESEEN_S, 0.0, acceleration_mps2)
         comes = math.cos(thing.pose.yaw_rad - ego.pose.yaw_rad) < TOWARDS
@@ -109,9 +112,9 @@ class Watch:
             return []
         return list(itertools.islice(self._predictor.ways(thing, way_m), MOST_WAYS))
 
-    def _hits(self, body: Body, motion: Floats, one: Expected) -> bool:
+    def _hits(self, body: Body, motion: Floats, one: Expected, room_m: float) -> bool:
         last = round(one.until_s / STEP_S)
-        places = first_hits(body, motion, one.boxes, ROOM_M, one.spread_mps, last)
+        places = first_hits(body, motion, one.boxes, room_m, one.spread_mps, last)
         hit = places >= 0
         if float(one.share[hit].sum()) < LIKELY:
             return False

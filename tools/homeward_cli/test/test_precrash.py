@@ -24,23 +24,16 @@ from homeward_perception.visibility import corners_of
 from homeward_planner.scene import Kind
 
 SEEDS = range(1, 5)
-NOT_YET = frozenset({
-    "lead_stopped", "walker_behind_parked_car", "cyclist", "red_light_runner", "left_turn_across",
-    "oncoming_in_our_lane", "pulls_out", "revealed_or_backing",
-})  # fmt: skip
+MISSED = {"left_turn_across": {4}, "oncoming_in_our_lane": {2}}  # of these seeds; docs/precrash.md tells all that is missed
 
-def scenarios() -> list[object]:
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(reason="the planner does not evade yet", strict=False)) if name in NOT_YET else name
-        for name in SCENARIOS
-    ]
 
-@pytest.mark.parametrize("name", scenarios())
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_what_can_be_avoided_is_avoided(name: str) -> None:
     results = [measure((name, seed)) for seed in SEEDS]
     assert any(one.judgement.avoidable for one in results)
-    missed = [f"seed {one.seed}: {one.driven.outcome}; possible: {one.judgement.manoeuvre}" for one in results if one.missed]
-    assert not missed
+    missed = {one.seed: f"{one.driven.outcome}; possible: {one.judgement.manoeuvre}" for one in results if one.missed}
+    assert set(missed) <= MISSED.get(name, set()), missed
+
 
 # the judge
 
