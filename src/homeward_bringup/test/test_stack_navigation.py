@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 import signal
 import time
@@ -10,13 +12,14 @@ from typing import Any
 import pytest
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.srv import GetState
-from nav2_msgs.action import ComputePathToPose, NavigateToPose
+from nav2_msgs.action import ComputePathThroughPoses, ComputePathToPose, NavigateToPose
 
 from homeward_interfaces.msg import Engagement, LocalizationState, Outcome, PlannerState
 from homeward_runtime import ledger
 
 pytestmark = pytest.mark.stack
 OFFICE = (208.25, -80.0, -0.70710678, 0.70710678)
+SCHOOL = (61.75, 113.0, 0.70710678, 0.70710678)
 CANCELED, ABORTED = 5, 6
 
 
@@ -88,6 +91,41 @@ def test_a_goal_that_can_not_be_is_refused_with_a_sentence(observer: Any, goal: 
     assert result.status == ABORTED and result.result.error_code != 0 and result.result.error_msg.endswith(".")
 
 
+def test_a_path_through_several_places_is_one_path(observer: Any) -> None:
+    goal = ComputePathThroughPoses.Goal(goals=[pose(*SCHOOL), pose(*OFFICE)])
+    result = result_of(observer, observer.act(ledger.COMPUTE_PATH_THROUGH, goal)).result
+    assert result.error_code == ComputePathThroughPoses.Result.NONE and result.path.header.frame_id == "map"
+    points = [(one.pose.position.x, one.pose.position.y) for one in result.path.poses]
+    assert all(math.dist(*pair) < 2.6 for pair in itertools.pairwise(points)), "without a gap or a step back"
+    assert min(math.dist(point, SCHOOL[:2]) for point in points) < 2.5 and math.dist(points[-1], OFFICE[:2]) < 1.0
+
+
+@pytest.mark.parametrize(
+    "goals, code, said",
+    [
+        ([pose(*SCHOOL), pose(5000.0, 5000.0), pose(*OFFICE)], ComputePathThroughPoses.Result.GOAL_OUTSIDE_MAP, "Pose 2 of 3: "),
+        ([pose(*OFFICE), pose(float("nan"), 0.0)], ComputePathThroughPoses.Result.UNKNOWN, "Pose 2 of 2: "),
+        ([pose(*OFFICE, frame="moon")], ComputePathThroughPoses.Result.UNKNOWN, "moon"),
+        ([], ComputePathThroughPoses.Result.NO_VIAPOINTS_GIVEN, "no pose"),
+    ],
+    ids=["one off the map", "one not a number", "another frame", "none"],
+)
+def test_a_pose_that_can_not_be_reached_is_named_by_its_number(observer: Any, goals: list[PoseStamped], code: int, said: str) -> None:
+    result = result_of(observer, observer.act(ledger.COMPUTE_PATH_THROUGH, ComputePathThroughPoses.Goal(goals=goals)))
+    assert result.status == ABORTED and result.result.error_code == code
+    assert said in result.result.error_msg and result.result.error_msg.endswith(".") and not result.result.path.poses
+
+
+def test_a_path_from_somewhere_else_begins_there(observer: Any) -> None:
+    goal = ComputePathThroughPoses.Goal(goals=[pose(*OFFICE)], start=pose(5000.0, 0.0), use_start=True)
+    result = result_of(observer, observer.act(ledger.COMPUTE_PATH_THROUGH, goal)).result
+    assert result.error_code == ComputePathThroughPoses.Result.START_OUTSIDE_MAP and "Pose" not in result.error_msg
+    goal = ComputePathThroughPoses.Goal(goals=[pose(*OFFICE)], start=pose(*SCHOOL), use_start=True)
+    result = result_of(observer, observer.act(ledger.COMPUTE_PATH_THROUGH, goal)).result
+    first = result.path.poses[0].pose.position
+    assert result.error_code == 0 and math.dist((first.x, first.y), SCHOOL[:2]) < 10.0
+
+
 def test_an_unknown_place_is_refused_and_the_known_ones_are_named(observer: Any) -> None:
     outcome = observer.call(ledger.DRIVE_TO, place="Atlantis").outcome
     assert outcome.outcome == Outcome.REFUSED and "Office" in outcome.text
@@ -113,6 +151,26 @@ def test_a_second_goal_takes_the_first_ones_place(observer: Any) -> None:
     result = result_of(observer, first)
     assert result.status == ABORTED and "Another goal" in result.result.error_msg
     observer.call(ledger.CANCEL_DRIVE)
+
+
+def test_a_second_action_goal_takes_the_first_ones_place_and_is_under_way(observer: Any) -> None:
+    first = observer.act(ledger.NAVIGATE, NavigateToPose.Goal(pose=pose(*OFFICE)))
+    second = observer.act(ledger.NAVIGATE, NavigateToPose.Goal(pose=pose(*SCHOOL)))
+    ended = result_of(observer, first)
+    assert (ended.status, ended.result.error_code, ended.result.error_msg) == (ABORTED, 9000, "Another goal took its place.")
+    observer.until(lambda: observer.newest(ledger.PLANNER_STATE).mode != PlannerState.IDLE, 10.0, "the second goal under way")
+    observer.until(second.cancel_goal_async().done, 10.0, "the cancel's answer")
+    ended = result_of(observer, second)
+    assert (ended.status, ended.result.error_code, ended.result.error_msg) == (CANCELED, 0, "The goal was given up.")
+
+
+def test_a_goal_that_can_not_be_reached_leaves_the_one_under_way(observer: Any) -> None:
+    kept = observer.act(ledger.NAVIGATE, NavigateToPose.Goal(pose=pose(*OFFICE)))
+    refused = result_of(observer, observer.act(ledger.NAVIGATE, NavigateToPose.Goal(pose=pose(5000.0, 5000.0))))
+    assert (refused.status, refused.result.error_code) == (ABORTED, 9000) and "map" in refused.result.error_msg
+    assert observer.newest(ledger.PLANNER_STATE).mode != PlannerState.IDLE
+    observer.until(kept.cancel_goal_async().done, 10.0, "the cancel's answer")
+    assert result_of(observer, kept).status == CANCELED, "it was not ended by the other's refusal"
 
 
 def faults(observer: Any) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ from homeward_interfaces.msg import DriveCommand, LaneMap, LocalizationState
 from homeward_interfaces.msg import PlannerState as PlannerStateMessage
 from homeward_interfaces.msg import Trajectory as TrajectoryMessage
 from homeward_planner.core import PlannerOutput, PlannerState
+from homeward_planner.corridor import Corridor
 from homeward_planner.lane_graph import LIGHT, Lane, LaneGraph
 from homeward_planner.plane import Floats
 from homeward_planner.scene import Colour, Ego, Kind, Light, Pose, Thing
 from homeward_planner.tracking import DriveDemand
+from homeward_planner.tracks import BEHIND_M
 from homeward_planner.trajectory import Trajectory
 from homeward_runtime.car_node import seconds_of, time_message
 from homeward_runtime.frames import BASE_LINK, MAP, quaternion_from_yaw, yaw_of
@@ -41,6 +44,18 @@ def pose_from_message(stamped: Any) -> Pose:
     if not pose.finite:
         raise ValueError("The goal is not a place.")
     return pose
+
+
+def poses_from_goals(goals: Any) -> list[Pose]:
+    """The goals of ComputePathThroughPoses, in order. Raises ValueError with a sentence that names the pose by its number."""
+    stamped = list(getattr(goals, "goals", goals))  # Kilted's is a message with the list in it
+    poses = []
+    for number, one in enumerate(stamped, start=1):
+        try:
+            poses.append(pose_from_message(one))
+        except ValueError as error:
+            raise ValueError(f"Pose {number} of {len(stamped)}: {error}") from error
+    return poses
 
 
 def ego_from_message(message: LocalizationState) -> Ego | None:
@@ -119,16 +134,31 @@ def pose_message(x_m: float, y_m: float, yaw_rad: float, stamp: Any) -> PoseStam
     return message
 
 
-def path_message(corridor: Any, stamp: Any) -> Path:
-    """The way to the goal, a pose each two metres; empty without one."""
+def path_message(corridor: Any, stamp: Any, from_m: float = 0.0) -> Path:
+    """The way to the goal from a place along it, a pose each two metres; empty without one."""
     path = Path()
     path.header.stamp, path.header.frame_id = stamp, MAP
     if corridor is not None:
         line = corridor.line
-        every = np.arange(0.0, corridor.goal_m, ROUTE_STEP_M)
+        every = np.arange(from_m, corridor.goal_m, ROUTE_STEP_M)
         columns = (line.points_m[:, 0], line.points_m[:, 1], line.heading_rad)
         rows = [np.interp([*every, corridor.goal_m], line.s_m, column) for column in columns]
         path.poses = [pose_message(float(x), float(y), float(yaw), stamp) for x, y, yaw in zip(*rows, strict=True)]
+    return path
+
+
+def joined_path_message(corridors: Sequence[Corridor], stamp: Any) -> Path:
+    """The ways from each pose to the next as one: each begins where the one before ended, not the little behind it that a
+    corridor has.
+    """
+    path = path_message(None, stamp)
+    for corridor in corridors:
+        begin_m = 0.0
+        if path.poses:
+            last, line = path.poses[-1].pose.position, corridor.line
+            near = line.window(0.0, 2.0 * BEHIND_M)  # the way may pass the same place again
+            begin_m = float(line.project(np.array([[last.x, last.y]]), near)[0][0])
+        path.poses = [*path.poses, *path_message(corridor, stamp, begin_m).poses]
     return path
 
 
@@ -193,38 +223,19 @@ def marker_array(graph: LaneGraph) -> MarkerArray:
     }  # fmt: skip
     markers = []
     for kind, (red, green, blue) in colours.items():
-        marker = _marker("map", kind, Marker.LINE_LIST, (red, green, blue), Time())
-        marker.scale.x = 0.12
+        lines = marker("map", kind, Marker.LINE_LIST, (red, green, blue), Time())
+        lines.scale.x = 0.12
         for line in (line for line_kind, line in map_lines(graph) if line_kind == kind):
             pairs = np.repeat(line, 2, axis=0)[1:-1]
-            marker.points += [Point(x=float(x), y=float(y)) for x, y in pairs]
-        markers.append(marker)
+            lines.points += [Point(x=float(x), y=float(y)) for x, y in pairs]
+        markers.append(lines)
     return MarkerArray(markers=markers)
 
 
-def scene_markers(trajectory: Trajectory | None, objects: Any, stamp: Any) -> MarkerArray:
-    """The trajectory as a line and each object as a box, for RViz; what was there before is taken away."""
-    clear = Marker(action=Marker.DELETEALL)
-    clear.header.frame_id = MAP
-    markers = [clear]
-    if trajectory is not None:
-        line = _marker("trajectory", 0, Marker.LINE_STRIP, (0.3, 0.76, 0.63), stamp)
-        line.scale.x = 0.5
-        line.points = [Point(x=float(x), y=float(y), z=0.1) for x, y in zip(trajectory.x_m, trajectory.y_m, strict=True)]
-        markers.append(line)
-    for one in objects.objects if objects is not None else []:
-        box = _marker("objects", one.id % 2**31, Marker.CUBE, (0.67, 0.71, 0.78), stamp)
-        box.pose.position.x, box.pose.position.y, box.pose.position.z = one.x_m, one.y_m, one.z_m
-        turn = box.pose.orientation
-        turn.x, turn.y, turn.z, turn.w = quaternion_from_yaw(one.yaw_rad)
-        box.scale.x, box.scale.y, box.scale.z = one.length_m, one.width_m, one.height_m
-        markers.append(box)
-    return MarkerArray(markers=markers)
-
-
-def _marker(namespace: str, number: int, kind: int, colour: tuple[float, float, float], stamp: Any) -> Marker:
-    marker = Marker(ns=namespace, id=number, type=kind, action=Marker.ADD)
-    marker.header.stamp, marker.header.frame_id = stamp, MAP
-    marker.pose.orientation.w = 1.0
-    marker.color = ColorRGBA(r=colour[0], g=colour[1], b=colour[2], a=0.9)
-    return marker
+def marker(namespace: str, number: int, kind: int, colour: tuple[float, float, float], stamp: Any) -> Marker:
+    """An empty marker in map."""
+    one = Marker(ns=namespace, id=number, type=kind, action=Marker.ADD)
+    one.header.stamp, one.header.frame_id = stamp, MAP
+    one.pose.orientation.w = 1.0
+    one.color = ColorRGBA(r=colour[0], g=colour[1], b=colour[2], a=0.9)
+    return one

@@ -14,7 +14,7 @@ from homeward_planner.caution import UNSURE, Ceiling, cautious_mps, unsureness
 from homeward_planner.corridor import Corridor, build
 from homeward_planner.cruise import RENEWED_M, StraightOn, hands_back, straight_on
 from homeward_planner.drivable import drivable
-from homeward_planner.evasion import Evasion, WayAhead
+from homeward_planner.evasion import Evasion, Foreseen, WayAhead
 from homeward_planner.journey import plan_journey
 from homeward_planner.lane_graph import LaneGraph
 from homeward_planner.overtaking import BACK_M
@@ -84,6 +84,7 @@ class PlannerOutput:
     state: PlannerState
     indicators: Indicators = Indicators.NONE
     faults: tuple[Fault, ...] = ()
+    foreseen: Foreseen | None = None
 
 
 class Planner:
@@ -237,7 +238,7 @@ class Planner:
         if unsureness(ego.position_std_m) > 0.0:
             faults.append(fault("planner.unsure_position", f"{2.0 * ego.position_std_m:.1f} m"))
         state = self._state(start.s_m, profile.code, profile.text)
-        output = PlannerOutput(trajectory, state, self._indicators(start), tuple(faults))
+        output = PlannerOutput(trajectory, state, self._indicators(start), tuple(faults), self.evasion.seen)
         if self._keeps is None:
             self._change_way(now_s, ego, decision, start.s_m)
         return output

@@ -55,6 +55,29 @@ class Evasive:
     free: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Where the sampling planner looked for another motion: all that it takes to show what was tried."""
+
+    ego: Ego
+    steering_rad: float
+    way: sampling.Way
+    aim: Aim
+    body: Body
+
+    def fan(self, count: int) -> list[Floats]:
+        """Some of the motions tried, spread over all of them: 2 × T (x, y) each."""
+        return sampling.fan(self.ego, self.steering_rad, self.way, self.aim, self.body, count)
+
+
+@dataclass(frozen=True, eq=False)
+class Foreseen:
+    """What the last look was about, for people: what is expected of the others; the search, where there was one."""
+
+    expected: Sequence[Expected] = ()
+    search: Search | None = None
+
+
 class Evasion:
     """Watches over the plan of one map."""
 
@@ -63,12 +86,14 @@ class Evasion:
         self.watch = Watch(graph)
         self.body = body_of(params)
         self._last: Trajectory | None = None
+        self.foreseen = Foreseen()
 
     def look(
         self, now_s: float, ego: Ego, way: WayAhead, profile: Profile, planned: Trajectory, things: Sequence[Thing]
     ) -> Evasive | None:
         """The motion to take instead; None where the planned one is free."""
         expected = self.watch.expect(now_s, ego, things)
+        self.foreseen = Foreseen(expected)
         motion = _motion_of(planned)
         evades = self._last is not None and 0.0 <= now_s - self._last.stamp_s <= GOES_ON_S
         threats = self.watch.threats(self.body, motion, expected, NEAR_M if evades else ROOM_M)
@@ -85,6 +110,7 @@ class Evasion:
         aim = Aim(max(float(way.reference.rows[:, 5].max()), 1.0))
         begin, bend_1pm = self._begin(now_s, ego, planned)
         steering = float(np.arctan(self.body.wheelbase_m * bend_1pm))
+        self.foreseen = Foreseen(expected, Search(begin, steering, way, aim, self.body))
         found = sampling.plan(
             now_s, begin, steering, way, aim, self.body, self.surface, forecast_of(expected), weights=WEIGHTS, room_m=LIKED_M
         )  # fmt: skip

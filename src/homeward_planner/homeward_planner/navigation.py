@@ -1,4 +1,6 @@
-"""Nav2's navigate actions as a state machine over the planner. Pure: it knows goals by their ticket, not by messages.
+"""Nav2's navigate actions as a state machine over the planner, and its way through several poses.
+
+Pure: it knows goals by their ticket, not by messages.
 
 One goal at a time: a new one supersedes the old, which ends as aborted. A goal never engages the car.
 """
@@ -6,17 +8,37 @@ One goal at a time: a new one supersedes the old, which ends as aborted. A goal 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from homeward_planner.core import Mode, PlannerState
+from homeward_planner.corridor import Corridor
 from homeward_planner.route import GOAL_OUTSIDE_MAP, NO_WAY, START_OUTSIDE_MAP, Refusal
 from homeward_planner.scene import Pose
 
 UNKNOWN, TF_ERROR = 9000, 9002  # nav2_msgs: navigation
 PATH_CODES = {START_OUTSIDE_MAP: 203, GOAL_OUTSIDE_MAP: 204, NO_WAY: 208, "no_localization": 202}
 PATH_UNKNOWN = 200
+THROUGH_CODES = {name: code + 100 for name, code in PATH_CODES.items()} | {"no_goal": 309}
+THROUGH_UNKNOWN = 300
+
+
+def way_through(
+    find_way: Callable[[Pose, Pose], Corridor | Refusal], start: Pose, poses: Sequence[Pose]
+) -> list[Corridor] | Refusal:
+    """The ways from a start to each pose in turn. A refusal names the one of several by its number, from 1."""
+    if not poses:
+        return Refusal("no_goal", "There is no pose in the request.")
+    found: list[Corridor] = []
+    for number, pose in enumerate(poses, start=1):
+        way = find_way(start, pose)
+        if isinstance(way, Refusal):
+            its_own = len(poses) > 1 and (way.code != START_OUTSIDE_MAP or number > 1)
+            return Refusal(way.code, f"Pose {number} of {len(poses)}: {way.text}") if its_own else way
+        found.append(way)
+        start = Pose(*way.line.pose_at(way.goal_m))  # on the lane, where the pose itself may lie beside it
+    return found
 
 
 class How(enum.Enum):

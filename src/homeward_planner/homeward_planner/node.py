@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,25 @@ from homeward_interfaces.msg import Outcome, Place, Places
 from homeward_interfaces.srv import DriveTo
 from homeward_planner import convert, lanelet_map
 from homeward_planner.core import Planner
+from homeward_planner.corridor import Corridor
 from homeward_planner.driver_desk import DriverDesk
 from homeward_planner.map_origin import MapError
-from homeward_planner.navigation import PATH_CODES, PATH_UNKNOWN, TF_ERROR, UNKNOWN, Ending, How, Navigation
+from homeward_planner.navigation import (
+    PATH_CODES,
+    PATH_UNKNOWN,
+    TF_ERROR,
+    THROUGH_CODES,
+    THROUGH_UNKNOWN,
+    UNKNOWN,
+    Ending,
+    How,
+    Navigation,
+    way_through,
+)
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.route import Refusal
 from homeward_planner.scene import Pose
+from homeward_planner.scene_markers import scene_markers
 from homeward_runtime import ledger, rclpy_host
 from homeward_runtime.car_node import CarNode, Run, message_class, seconds_of
 from homeward_runtime.faults import Severity, fault
@@ -69,6 +83,7 @@ class PlannerNode(CarNode):
         self.serve_action(ledger.NAVIGATE, lambda run: self.on_navigate(run, [run.goal.pose]))
         self.serve_action(ledger.NAVIGATE_THROUGH, lambda run: self.on_navigate(run, list(run.goal.poses)))
         self.serve_action(ledger.COMPUTE_PATH, self.on_compute_path)
+        self.serve_action(ledger.COMPUTE_PATH_THROUGH, self.on_compute_path_through)
         self.run_every(self.params.period_s, self.on_tick)
 
     def load_map(self, name: str) -> Any:
@@ -126,7 +141,9 @@ class PlannerNode(CarNode):
         self.desk.tell(output.state, watched.warnings)
         self.show_route()
         if self.scene.wanted():
-            self.scene.publish(convert.scene_markers(output.trajectory, seen, self.stamp()))
+            where = self.ego(now_s)
+            pose = where.pose if where is not None else None
+            self.scene.publish(scene_markers(output, seen, pose, self.planner.corridor, self.stamp()))
         self.give_feedback(output.state, now_s)
         took_s = (self.monotonic_ns() - began_ns) * 1e-9
         if self.planning_time.wanted():
@@ -206,27 +223,36 @@ class PlannerNode(CarNode):
         trip.ticket.feedback(feedback)
 
     def on_compute_path(self, run: Run) -> None:
-        result = message_class(ledger.COMPUTE_PATH.type).Result()
+        self.answer_path(run, ledger.COMPUTE_PATH, lambda: [convert.pose_from_message(run.goal.goal)])
+
+    def on_compute_path_through(self, run: Run) -> None:
+        self.answer_path(run, ledger.COMPUTE_PATH_THROUGH, lambda: convert.poses_from_goals(run.goal.goals))
+
+    def answer_path(self, run: Run, kind: Any, poses: Callable[[], list[Pose]]) -> None:
+        result = message_class(kind.type).Result()
         began_ns = self.monotonic_ns()
         try:
-            found = self.find_path(run.goal)
+            found = self.find_path(run.goal, poses())
         except ValueError as error:
             found = Refusal("not_finite", str(error))
         if isinstance(found, Refusal):
-            result.error_code, result.error_msg = PATH_CODES.get(found.code, PATH_UNKNOWN), found.text
+            codes = PATH_CODES if kind is ledger.COMPUTE_PATH else THROUGH_CODES
+            unknown = PATH_UNKNOWN if kind is ledger.COMPUTE_PATH else THROUGH_UNKNOWN
+            result.error_code, result.error_msg = codes.get(found.code, unknown), found.text
         else:
-            result.path = convert.path_message(found, self.stamp())
+            result.path = convert.joined_path_message(found, self.stamp())
         result.planning_time = convert.duration_message((self.monotonic_ns() - began_ns) * 1e-9)
         run.finish("abort" if isinstance(found, Refusal) else "succeed", result)
 
-    def find_path(self, goal: Any) -> Any:
-        target = convert.pose_from_message(goal.goal)
+    def find_path(self, goal: Any, poses: list[Pose]) -> list[Corridor] | Refusal:
         if goal.use_start:
-            return self.planner.find_way(convert.pose_from_message(goal.start), target)
-        ego = self.ego(self.now_s())
-        if ego is None:
-            return Refusal("no_localization", "The car does not know where it is yet.")
-        return self.planner.find_way(ego.pose, target)
+            start = convert.pose_from_message(goal.start)
+        else:
+            ego = self.ego(self.now_s())
+            if ego is None:
+                return Refusal("no_localization", "The car does not know where it is yet.")
+            start = ego.pose
+        return way_through(self.planner.find_way, start, poses)
 
 
 def main() -> None:

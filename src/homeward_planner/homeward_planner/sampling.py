@@ -94,6 +94,23 @@ def plan(
     return Plan(Trajectory(now_s, times, x, y, np.unwrap(yaw), v, a, bend), motions.s_m[int(which[best])], free, cost)
 
 
+def fan(ego: Ego, steering_rad: float, way: Way, aim: Aim, body: Body, count: int, horizon_s: float = 4.0) -> list[Floats]:
+    """Some of the candidates that `plan` judges, spread evenly over all, for people to look at: 2 × T (x, y) each."""
+    start, steps = _start(ego, steering_rad, way, body), round(horizon_s / STEP_S)
+    if start is None:
+        return []
+    motions = candidates.along(start.s_m, max(ego.speed_mps, 0.0), ego.acceleration_mps2, aim, steps)
+    which, end, length = candidates.sides(motions, sorted({*(good + one for good in aim.left_m for one in OFFSETS_M)}))
+    found = []
+    for one in np.unique(np.linspace(0, len(which) - 1, count).astype(np.intp)):
+        s_m, speed = motions.s_m[int(which[one])], motions.speed_mps[int(which[one])]
+        out = np.zeros((7, steps + 1))
+        rows = motion_costs.rows_along(way.reference, s_m[None])[0]
+        if motion_costs.lay(rows, start, s_m, speed, float(end[one]), float(length[one]), out):
+            found.append(out[:2])
+    return found
+
+
 def _at_least(motions: candidates.Along, way: Way, aim: Aim, weights: Weights) -> Floats:
     """What each motion along the way costs whatever it does to the side: comfort, and most of the speed it lacks."""
     at = np.arange(len(way.reference.rows)) * way.reference.step_m

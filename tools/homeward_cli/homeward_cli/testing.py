@@ -9,8 +9,9 @@ import time
 from homeward_cli.environment import ROOT, VENV
 from homeward_cli.workspace import npm_command, progress
 
-SHELLS = {"node", "convert", "ideal", "controller", "navigation", "sensors_node", "ecus_node", "client", "rig", "server",
-          "rclpy_host", "actions", "lockstep", "aio", "tf", "can_bus", "traffic", "traffic_watch", "messages"}  # fmt: skip
+SHELLS = {"node", "convert", "scene_markers", "ideal", "controller", "navigation", "sensors_node", "ecus_node", "client",
+          "rig", "server", "rclpy_host", "actions", "lockstep", "aio", "tf", "can_bus", "traffic", "traffic_watch",
+          "messages"}  # fmt: skip
 
 
 def pure_modules() -> list[str]:
