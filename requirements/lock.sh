@@ -12,3 +12,5 @@ lock --python-version 3.12 base.in build-system.in -c system-constraints.txt -o 
 lock --python-version 3.12 base.in build-system.in test.in -c system-constraints.txt -c system.txt -o system-test.txt
 # The judge of `bench commonroad`, in an environment of its own.
 lock --python-version 3.11 commonroad.in -o commonroad.txt
+# Its peer, likewise.
+lock --python-version 3.11 commonroad_peer.in -o commonroad_peer.txt

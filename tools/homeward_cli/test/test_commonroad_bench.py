@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from vehiclemodels.parameters_vehicle2 import parameters_vehicle2
 from vehiclemodels.vehicle_dynamics_ks import vehicle_dynamics_ks
 
-from homeward_cli.bench import commonroad, commonroad_drive
+from homeward_cli.bench import commonroad, commonroad_drive, commonroad_peer_drives
 from homeward_cli.bench.commonroad_drive import Car, brake_only, drive, start_of
+from homeward_cli.bench.commonroad_environment import judge_python, peer_python
 from homeward_cli.bench.commonroad_scenario import read
 from homeward_planner.commonroad_map import ScenarioError
 from homeward_planner.scene import Kind
@@ -149,3 +152,68 @@ def test_a_judge_that_fails_is_no_verdict():
 def test_a_folder_without_scenarios_is_said(tmp_path):
     with pytest.raises(RuntimeError, match="no scenarios"):
         commonroad.scenarios(tmp_path)
+
+
+def test_the_peers_figures_stand_beside_ours():
+    rows = [{"file": name, "kind": "peer", "states": [], "cycle_ms": [10.0, 30.0], "without_plan": 1} for name in "abd"]
+    said = {("a", "peer"): "valid", ("b", "peer"): "infeasible", ("d", "peer"): "valid"}
+    said |= {(name, "start"): "off_road" if name == "d" else "valid" for name in "abcd"}
+    found = commonroad_peer_drives.figures(rows, ["c"], "recorded", said, ["a", "c"], 2.0)
+    assert (found["peer_driven"], found["peer_failed"], found["peer_valid"], found["peer_infeasible"]) == (3, ["c"], 1, 1)
+    assert (found["peer_place_goals_reached"], found["peer_cycles"], found["peer_cycles_without_plan"]) == (1, 6, 3)
+    assert (found["peer_p50_ms"], found["peer_p95_ratio"], found["peer_prediction"]) == (20.0, 15.0, "recorded")
+
+
+def test_a_peer_that_drives_nothing_is_no_error_and_no_number():
+    found = commonroad_peer_drives.figures([], ["a"], "recorded", {("a", "start"): "valid"}, [], 2.0)
+    assert found["peer_valid"] == 0 and found["peer_p95_ms"] is None and found["peer_p95_ratio"] is None
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("print('{\"failed\": \"ValueError: no route\"}')", "ValueError: no route"),
+        ("import sys; print('half a li'); sys.exit('torn')", "exit code 1: torn"),
+        ("print('[1, 2]')", "exit code 0"),
+        ("", "exit code 0"),
+        ("import time; time.sleep(60)", "not ended after 1 s"),
+    ],
+)
+def test_one_scenario_that_the_peer_fails_is_named_and_the_run_goes_on(tmp_path, monkeypatch, program, said):
+    script, heard = tmp_path / "peer.py", []
+    script.write_text(f"import sys\nif 'bad' in sys.argv[1]:\n    {program or 'pass'}\n    sys.exit()\nprint('noise\\n{{\"states\": [], \"cycle_ms\": [], \"without_plan\": 0}}')\n")
+    monkeypatch.setattr(commonroad_peer_drives, "PEER", script)
+    monkeypatch.setattr(commonroad_peer_drives, "LIMIT_S", 1.0)
+    files = [tmp_path / "bad.xml", tmp_path / "good.xml"]
+    rows, failed = commonroad_peer_drives.drive_all(Path(sys.executable), files, 2, "recorded", heard.append)
+    assert failed == ["bad"] and [row["file"] for row in rows] == [str(files[1])]
+    assert any("bad.xml" in line and said in line for line in heard)
+
+
+ABOUT = (
+    "<location><geoNameId>-999</geoNameId><gpsLatitude>0.0</gpsLatitude><gpsLongitude>0.0</gpsLongitude></location>"
+    "<scenarioTags><urban/></scenarioTags>"
+)  # the peer's reader wants these, ours doesn't
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prediction", commonroad_peer_drives.PREDICTIONS)
+def test_the_peer_drives_a_small_scenario_and_the_judge_finds_it_valid(file, prediction):
+    """Skips where the environments can't be made (no index, no compiler, a Python that the peer has no package for)."""
+    thing = (
+        '<dynamicObstacle id="5"><type>truck</type><shape><rectangle><length>9.0</length><width>2.5</width></rectangle></shape>'
+        + state("initialState", 0, 80.0, 12.0)
+        + "<trajectory>" + "".join(state("state", step, 80.0 + 1.2 * step, 12.0) for step in range(1, 20)) + "</trajectory></dynamicObstacle>"
+    )  # fmt: skip
+    path = file("<time><intervalStart>12</intervalStart><intervalEnd>15</intervalEnd></time>", thing)
+    whole = path.read_text().replace("<lanelet ", f"{ABOUT}<lanelet ", 1).replace("</lanelet>", "<laneletType>urban</laneletType></lanelet>")
+    whole = whole.replace("<yawRate>", "<slipAngle><exact>0.0</exact></slipAngle><yawRate>").replace(' timeStepSize', ' author="" affiliation="" source="" date="2026-01-01" timeStepSize')
+    path.write_text(whole)
+    try:
+        peer, judge = peer_python(print), judge_python(print)
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    rows, failed = commonroad_peer_drives.drive_all(peer, [path], 1, prediction, print)
+    assert not failed
+    assert rows[0]["states"][0][:3] == pytest.approx([0, 20.0, 0.2]) and 12 <= len(rows[0]["cycle_ms"]) <= 15
+    assert commonroad.judge(judge, rows) == {(str(path), "peer"): "valid"}

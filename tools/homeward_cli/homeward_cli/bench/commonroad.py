@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from homeward_cli.bench import commonroad_drive
-from homeward_cli.bench.commonroad_environment import judge_python
+from homeward_cli.bench import commonroad_drive, commonroad_peer_drives
+from homeward_cli.bench.commonroad_environment import judge_python, peer_python
 from homeward_cli.bench.commonroad_scenario import read
 from homeward_planner.commonroad_map import ScenarioError
 
-DESCRIPTION = "CommonRoad scenarios in closed loop under the CommonRoad judge: bench commonroad DIR [--limit N] [--jobs N]."
+DESCRIPTION = (
+    "CommonRoad scenarios in closed loop under the CommonRoad judge: bench commonroad DIR [--limit N] [--jobs N] [--peer]"
+    " [--report FILE.html]."
+)
 JUDGE = Path(__file__).with_name("commonroad_judge.py")
 Say = Callable[[str], None]
 
@@ -31,6 +34,10 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N scenarios, by name")
     parser.add_argument("--jobs", type=_positive, default=1, metavar="N", help="drive so many at once, each on one core")
     parser.add_argument("--verdicts", action="store_true", help="say each scenario's verdict as well")
+    parser.add_argument("--peer", action="store_true", help="drive commonroad-reactive-planner as well, under the same judge")
+    parser.add_argument("--peer-prediction", choices=commonroad_peer_drives.PREDICTIONS, default="recorded",
+                        help="what the peer expects of the others: as recorded, its default (it knows their future), or on "
+                        "as they move now")  # fmt: skip
     return parser.parse_args(list(arguments))
 
 
@@ -38,10 +45,17 @@ def run(say: Say, arguments: Sequence[str]) -> dict[str, Any]:
     """The figures. Raises RuntimeError where there is nothing to drive, or the judge can't judge."""
     wanted = options(arguments)
     files = scenarios(wanted.folder)[: wanted.limit]
-    python = judge_python(say)
+    python, peer = judge_python(say), peer_python(say) if wanted.peer else None
     drives, refused = _drive_all(files, wanted.jobs, say)
-    verdicts = judge(python, [*drives, *({"file": str(one), "kind": "start"} for one in files)])
-    return figures(drives, refused, verdicts, say if wanted.verdicts else None)
+    theirs, failed = (
+        commonroad_peer_drives.drive_all(peer, files, wanted.jobs, wanted.peer_prediction, say) if peer is not None else ([], [])
+    )
+    verdicts = judge(python, [*drives, *theirs, *({"file": str(one), "kind": "start"} for one in files)])
+    found = figures(drives, refused, verdicts, say if wanted.verdicts else None)
+    if peer is not None:
+        places = _places(drives, verdicts)
+        found |= commonroad_peer_drives.figures(theirs, failed, wanted.peer_prediction, verdicts, places, found["p95_ms"])
+    return found
 
 
 def scenarios(folder: Path) -> list[Path]:
@@ -98,6 +112,12 @@ def judge(python: Path, drives: list[dict[str, Any]]) -> dict[tuple[str, str], s
     return {(row["file"], row["kind"]): row["verdict"] for row in rows}
 
 
+def _places(drives: list[dict[str, Any]], verdicts: dict[tuple[str, str], str]) -> list[str]:
+    """The judgeable scenarios whose goal is a place."""
+    return [row["file"] for row in drives
+            if row["kind"] == "ours" and row["has_place"] and verdicts.get((row["file"], "start")) == "valid"]  # fmt: skip
+
+
 def figures(
     drives: list[dict[str, Any]], refused: list[dict[str, Any]], verdicts: dict[tuple[str, str], str], say: Say | None
 ) -> dict[str, Any]:
@@ -108,10 +128,11 @@ def figures(
     ours = {row["file"]: row for row in drives if row["kind"] == "ours"}
     judgeable = [file for (file, kind), said in verdicts.items() if kind == "start" and said == "valid"]
     said = [verdicts.get((file, "ours"), "refused") for file in judgeable]
-    places = [file for file in judgeable if file in ours and ours[file]["has_place"]]
+    places = _places(drives, verdicts)
     if say is not None:
         for file, word in sorted(zip(judgeable, said, strict=True), key=lambda pair: (pair[1], pair[0])):
-            say(f"{word:10} {Path(file).stem} (brake only: {verdicts.get((file, 'brake_only'), 'refused')})")
+            beside = f", peer: {verdicts[file, 'peer']}" if (file, "peer") in verdicts else ""
+            say(f"{word:10} {Path(file).stem} (brake only: {verdicts.get((file, 'brake_only'), 'refused')}{beside})")
     times = [time for row in ours.values() for time in row["cycle_ms"]]
     p50, p95, p99 = np.percentile(times, [50, 95, 99]) if times else [float("nan")] * 3
     return {
