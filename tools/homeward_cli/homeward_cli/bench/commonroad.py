@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from homeward_cli.bench import commonroad_drive, commonroad_peer_drives
+from homeward_cli.bench import commonroad_drive, commonroad_peer_drives, commonroad_report
 from homeward_cli.bench.commonroad_environment import judge_python, peer_python
 from homeward_cli.bench.commonroad_scenario import read
 from homeward_planner.commonroad_map import ScenarioError
@@ -34,6 +34,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N scenarios, by name")
     parser.add_argument("--jobs", type=_positive, default=1, metavar="N", help="drive so many at once, each on one core")
     parser.add_argument("--verdicts", action="store_true", help="say each scenario's verdict as well")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="a page with a picture of each scenario goes there")
     parser.add_argument("--peer", action="store_true", help="drive commonroad-reactive-planner as well, under the same judge")
     parser.add_argument("--peer-prediction", choices=commonroad_peer_drives.PREDICTIONS, default="recorded",
                         help="what the peer expects of the others: as recorded, its default (it knows their future), or on "
@@ -55,7 +56,29 @@ def run(say: Say, arguments: Sequence[str]) -> dict[str, Any]:
     if peer is not None:
         places = _places(drives, verdicts)
         found |= commonroad_peer_drives.figures(theirs, failed, wanted.peer_prediction, verdicts, places, found["p95_ms"])
+    if wanted.report is not None:
+        report(wanted.report, [*drives, *theirs], refused, verdicts, found)
+        say(f"the pictures are in {wanted.report}")
     return found
+
+
+def report(
+    path: Path, drives: list[dict[str, Any]], refused: list[dict[str, Any]], verdicts: dict[tuple[str, str], str],
+    found: dict[str, Any],
+) -> None:
+    """Write the page. Raises RuntimeError where it can't be written."""
+    states = {(row["file"], row["kind"]): row["states"] for row in drives}
+    cases = [
+        commonroad_report.Case(
+            Path(file).stem, verdicts[file, "ours"], read(Path(file)), states[file, "ours"],
+            verdicts.get((file, "brake_only"), ""), verdicts.get((file, "peer"), ""), states.get((file, "peer"), ()),
+            start=verdicts.get((file, "start"), "valid"),
+        )
+        for file, kind in states if kind == "ours"
+    ]  # fmt: skip
+    cases += [commonroad_report.Case(Path(row["file"]).stem, "refused", note=row["refused"]) for row in refused]
+    ours, peer = ([ms for row in drives if row["kind"] == kind for ms in row["cycle_ms"]] for kind in ("ours", "peer"))
+    commonroad_report.write(path, commonroad_report.page_of(cases, found, ours, peer))
 
 
 def scenarios(folder: Path) -> list[Path]:

@@ -35,7 +35,7 @@ class Goal:
         """Whether a state of the car's centre is in the goal."""
         return (
             self.steps[0] <= step <= self.steps[1]
-            and (not self.areas_m or any(_inside(area, x_m, y_m) for area in self.areas_m))
+            and (not self.areas_m or any(inside(area, x_m, y_m) for area in self.areas_m))
             and (self.speed_mps is None or self.speed_mps[0] <= speed_mps <= self.speed_mps[1])
             and (self.heading_rad is None or _between(yaw_rad, *self.heading_rad))
         )
@@ -232,8 +232,8 @@ def _state(element: ElementTree.Element) -> tuple[int, tuple[float, float, float
     return round(time), (float(x), float(y), yaw, number(speed, "a speed") if speed is not None else 0.0)
 
 
-def _inside(area_m: Floats, x_m: float, y_m: float) -> bool:
-    """Whether an odd number of an outline's sides lie to the right of a place."""
+def inside(area_m: Floats, x_m: float, y_m: float) -> bool:
+    """Whether a place is in an outline: an odd number of its sides lie to the right."""
     x, y = area_m.T
     after_x, after_y = np.roll(x, -1), np.roll(y, -1)
     spans = (y > y_m) != (after_y > y_m)
