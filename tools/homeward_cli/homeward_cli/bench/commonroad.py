@@ -34,7 +34,8 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N scenarios, by name")
     parser.add_argument("--jobs", type=_positive, default=1, metavar="N", help="drive so many at once, each on one core")
     parser.add_argument("--verdicts", action="store_true", help="say each scenario's verdict as well")
-    parser.add_argument("--report", type=Path, metavar="FILE.html", help="a page with a picture of each scenario goes there")
+    parser.add_argument("--report", type=Path, metavar="FILE.html",
+                        help="a page with a picture of each scenario goes there; a file .svg: the picture of the first")  # fmt: skip
     parser.add_argument("--peer", action="store_true", help="drive commonroad-reactive-planner as well, under the same judge")
     parser.add_argument("--peer-prediction", choices=commonroad_peer_drives.PREDICTIONS, default="recorded",
                         help="what the peer expects of the others: as recorded, its default (it knows their future), or on "
@@ -77,6 +78,9 @@ def report(
         for file, kind in states if kind == "ours"
     ]  # fmt: skip
     cases += [commonroad_report.Case(Path(row["file"]).stem, "refused", note=row["refused"]) for row in refused]
+    if path.suffix == ".svg":
+        commonroad_report.write(path, commonroad_report.picture_of(cases[0]))
+        return
     ours, peer = ([ms for row in drives if row["kind"] == kind for ms in row["cycle_ms"]] for kind in ("ours", "peer"))
     commonroad_report.write(path, commonroad_report.page_of(cases, found, ours, peer))
 

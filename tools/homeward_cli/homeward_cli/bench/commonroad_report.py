@@ -162,10 +162,15 @@ def _driven(case: Case) -> str:
     return f"{case.states[-1][0] * case.scenario.step_s:.1f} s" if case.scenario is not None and case.states else "–"
 
 
+def picture_of(case: Case) -> str:
+    """The picture of one scenario; without one where it could not be read, an empty text."""
+    return picture(case.scenario, case.states, failure_of(case), case.peer_states) if case.scenario is not None else ""
+
+
 def _chapter(case: Case) -> str:
     failure = failure_of(case)
     words = f"{_outcome(case)}. " + (f"{failure.word} at {_seconds(case, failure)}. " if failure is not None else "") + case.note
-    drawn = picture(case.scenario, case.states, failure, case.peer_states) if case.scenario is not None else ""
+    drawn = picture_of(case)
     name = html.escape(case.name, quote=True)
     return f'<h3 id="{name}">{name}</h3><p>{html.escape(words)}</p>{drawn}'
 
