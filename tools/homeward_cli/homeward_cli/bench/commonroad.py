@@ -35,7 +35,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--jobs", type=_positive, default=1, metavar="N", help="drive so many at once, each on one core")
     parser.add_argument("--verdicts", action="store_true", help="say each scenario's verdict as well")
     parser.add_argument("--report", type=Path, metavar="FILE.html",
-                        help="a page with a picture of each scenario goes there; a file .svg: the picture of the first")  # fmt: skip
+                        help="a page with pictures of each scenario goes there; into FILE.svg the first one's alone")  # fmt: skip
     parser.add_argument("--peer", action="store_true", help="drive commonroad-reactive-planner as well, under the same judge")
     parser.add_argument("--peer-prediction", choices=commonroad_peer_drives.PREDICTIONS, default="recorded",
                         help="what the peer expects of the others: as recorded, its default (it knows their future), or on "
