@@ -238,7 +238,7 @@ class Planner:
         if unsureness(ego.position_std_m) > 0.0:
             faults.append(fault("planner.unsure_position", f"{2.0 * ego.position_std_m:.1f} m"))
         state = self._state(start.s_m, profile.code, profile.text)
-        output = PlannerOutput(trajectory, state, self._indicators(start), tuple(faults), self.evasion.seen)
+        output = PlannerOutput(trajectory, state, self._indicators(start), tuple(faults), self.evasion.foreseen)
         if self._keeps is None:
             self._change_way(now_s, ego, decision, start.s_m)
         return output
