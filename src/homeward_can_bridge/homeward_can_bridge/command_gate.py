@@ -1,8 +1,9 @@
 """The one door between any software and the actuators. Pure: commands, the vehicle and a monotonic time in, actuation out.
 
-MANUAL: nothing passes. ENGAGED: a command passes while it is fresh, finite, in range and in sequence, held to the limits of
-the speed. STOPPING: the last valid stop plan is followed to standstill, with hazard lights, and nothing new is taken in. On
-doubt: STOPPING. What opens or starts the car passes body_gate.py.
+MANUAL: nothing passes. BRAKING: the driver has the car, and a command that asks to brake only passes as that: no steering, no
+drive, no longer than LONGEST_BRAKING_S. ENGAGED: a command passes while it is fresh, finite, in range and in sequence, held to
+the limits of the speed. STOPPING: the last valid stop plan is followed to standstill, with hazard lights, and nothing new is
+taken in. On doubt: STOPPING. What opens or starts the car passes body_gate.py.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ SEQUENCE_RANGE, SEQUENCE_HALF = 1 << 32, 1 << 31
 LONGEST_PERIOD_S = 0.1  # a step after a longer pause gains no more than this from the rate limits
 SLOW_MPS, QUICK_MPS = 5.0, 20.0  # ISO 15622: between them what passes lengthwise falls
 QUICK_SHARE = 0.5
+LONGEST_BRAKING_S = 10.0  # beside a driver
 
 
 class State(IntEnum):
@@ -26,6 +28,7 @@ class State(IntEnum):
     MANUAL = 0
     ENGAGED = 1
     STOPPING = 2
+    BRAKING = 3
 
 
 TEXTS = {
@@ -34,6 +37,9 @@ TEXTS = {
     "engaged": "Homeward drives.",
     "driver_brake": "The driver braked and has the car.",
     "driver_steering": "The driver took the wheel and has the car.",
+    "emergency": "Homeward brakes in an emergency; the driver has the wheel.",
+    "braked": "The driver has the car again.",
+    "braked_long": "The driver has the car again; it was braked for too long.",
     "vehicle_silent": "The car's own data stopped coming; it is stopping.",
     "command_stale": "Driving commands stopped coming; the car is stopping.",
     "actuators_unready": "The car's actuators report that they can't follow; the car is stopping.",
@@ -48,6 +54,7 @@ NOT_NOW = {
     "driver_holds": "the driver holds the pedal or the wheel",
     "command_stale": "no driving commands are coming: is there a goal, and do planner and controller run?",
     "still_stopping": "the car is still stopping",
+    "braking": "the car is braking in an emergency",
 }
 WRONG = {
     "not_finite": "a value is not finite",
@@ -125,17 +132,21 @@ class Command:
     indicators: int = Indicators.NONE
     stop_plan: StopPlan = StopPlan()
     sensor_receipt_ns: int = 0
+    brake_only: bool = False  # beside a driver who has the car
 
 
 @dataclass(frozen=True)
 class Actuation:
-    """What goes to the actuators this time. Not enabled: the driver has the car."""
+    """What goes to the actuators this time. Not enabled: the driver has the car; braking is added to what he does where it is
+    `brake_only`.
+    """
 
     enabled: bool
     acceleration_mps2: float = 0.0
     steering_rad: float = 0.0
     gear: int = Gear.PARK
     indicators: int = Indicators.NONE
+    brake_only: bool = False
 
 
 MANUAL_ACTUATION = Actuation(enabled=False)
@@ -154,12 +165,15 @@ class CommandGate:
     _gear: int
     _gone_m: float
     _speed_mps: float
+    _braking_s: float  # since when; known once braking
     # from here on: known once stopping
     _plan: StopPlan
     _plan_begin_m: float
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, limits: Limits, assists: bool = False) -> None:
+        """`assists`: the car's actuators can brake while the driver has the car."""
+        self.limits, self.assists = limits, assists
+        self.spent = False  # what was asked for was ended: it counts again only once nobody asks for it
         self.state = State.MANUAL
         self.reason = "started"
         self.last_command: Command | None = None  # the newest valid one
@@ -209,6 +223,8 @@ class CommandGate:
         """MANUAL, or STOPPING at standstill, to ENGAGED. Why not, or an empty text."""
         if self.state is State.ENGAGED:
             return ""
+        if self.state is State.BRAKING:
+            return NOT_NOW["braking"]
         hindrance = self._hindrance(vehicle, vehicle_age_s, now_s)
         if hindrance:
             return NOT_NOW[hindrance]
@@ -248,6 +264,7 @@ class CommandGate:
 
     def disengage(self, reason: str = "driver_request") -> None:
         """The driver takes over, whatever was."""
+        self.spent = self.spent or self.state is State.BRAKING
         self._enter(State.MANUAL, reason)
 
     def _enter(self, state: State, reason: str) -> None:
@@ -257,8 +274,8 @@ class CommandGate:
 
     def step(self, now_s: float, vehicle: Vehicle | None, vehicle_age_s: float) -> Actuation:
         """The actuation of this moment. `vehicle_age_s` is of the oldest data that driving rests on."""
-        if self.state is State.MANUAL:
-            return MANUAL_ACTUATION
+        if self.state in (State.MANUAL, State.BRAKING):
+            return self._beside_driver(now_s, vehicle, vehicle_age_s)
         period_s = clamp(now_s - self._stepped_s, 0.0, LONGEST_PERIOD_S)
         self._stepped_s = now_s
         heard = vehicle if vehicle is not None and self._is_heard(vehicle, vehicle_age_s) else None
@@ -270,6 +287,39 @@ class CommandGate:
         if self.state is State.ENGAGED and hindrance:
             self._begin_stop(hindrance)
         return self._follow(heard, period_s) if self.state is State.ENGAGED else self._stop(period_s)
+
+    def _beside_driver(self, now_s: float, vehicle: Vehicle | None, vehicle_age_s: float) -> Actuation:
+        """Nothing; or braking, and only that, while it is asked for."""
+        command = self.last_command
+        if not self.assists or command is None:
+            return MANUAL_ACTUATION
+        self.spent = self.spent and command.brake_only
+        if not command.brake_only or self.spent or self._hindrance(vehicle, vehicle_age_s, now_s):
+            return self._give_back("braked")
+        assert vehicle is not None
+        if self.state is State.MANUAL:
+            if abs(vehicle.speed_mps) <= STANDSTILL_MPS:
+                return MANUAL_ACTUATION
+            self._acceleration_mps2, self._stepped_s, self._braking_s = 0.0, now_s, now_s
+            self._enter(State.BRAKING, "emergency")
+        if not 0.0 <= now_s - self._braking_s <= LONGEST_BRAKING_S:
+            self.spent = True
+            return self._give_back("braked_long")
+        return self._brake_beside(command, vehicle, now_s)
+
+    def _give_back(self, reason: str) -> Actuation:
+        if self.state is State.BRAKING:
+            self._enter(State.MANUAL, reason)
+        return MANUAL_ACTUATION
+
+    def _brake_beside(self, command: Command, vehicle: Vehicle, now_s: float) -> Actuation:
+        """Braking towards what is asked for, as fast as it may come and go; never driving."""
+        limits, period_s = self.limits, clamp(now_s - self._stepped_s, 0.0, LONGEST_PERIOD_S)
+        self._stepped_s = now_s
+        wanted_mps2 = min(command.acceleration_mps2, 0.0)
+        rise_mps2, fall_mps2 = limits.jerk_mps3(vehicle.speed_mps) * period_s, limits.braking_jerk_max_mps3 * period_s
+        self._acceleration_mps2 = approached(self._acceleration_mps2, wanted_mps2, fall_mps2, rise_mps2)
+        return Actuation(False, self._acceleration_mps2, indicators=Indicators.HAZARD, brake_only=True)
 
     def _begin_stop(self, reason: str) -> None:
         """Freeze the plan of the last valid command: what comes later changes nothing until the driver acts."""

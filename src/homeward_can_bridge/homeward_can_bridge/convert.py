@@ -34,7 +34,7 @@ def command_from_message(message: Any) -> Command:
     )  # fmt: skip
     return Command(
         message.sequence, message.acceleration_mps2, message.steering_rad, message.gear, message.indicators, plan,
-        message.sensor_receipt_ns,
+        message.sensor_receipt_ns, message.brake_only,
     )  # fmt: skip
 
 

@@ -88,7 +88,9 @@ class CanBridge:
         self.codec = Codec(dbc_text, f"{params.vehicle}.dbc")
         self.mapping = Mapping(self.codec, mapping_text, f"{params.vehicle}/mapping.yaml")
         self._why_not_drive = self.mapping.why_not_drive
-        self.gate = CommandGate(Limits(**{name: getattr(params, name) for name in LIMIT_NAMES}))
+        drive = self.mapping.car.drive
+        assists = drive is not None and any(one.field == "brake_only" for one in drive.signals) and not self._why_not_drive
+        self.gate = CommandGate(Limits(**{name: getattr(params, name) for name in LIMIT_NAMES}), assists)
         self.body_gate = BodyGate(secret, start_ms)
         self._vehicle = Vehicle()
         self._heard_s: dict[str, float] = {}

@@ -31,7 +31,7 @@ NAMES: dict[str, dict[str, int]] = {
 }
 JOINS = ("signal", "sum", "mean", "each", "bits")
 FIELDS = {one.name: one.default for one in dataclasses.fields(Vehicle)}
-DRIVE_FIELDS = ("enabled", "acceleration_mps2", "steering_rad", "gear", "indicators")
+DRIVE_FIELDS = ("enabled", "acceleration_mps2", "steering_rad", "gear", "indicators", "brake_only")
 BODY_FIELDS = ("verb", "value")
 WHEELS = 4
 

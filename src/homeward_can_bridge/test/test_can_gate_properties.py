@@ -27,8 +27,8 @@ good_plans = st.builds(
     ), rising, st.floats(-0.3, 0.3),
 )  # fmt: skip
 plans = st.one_of(good_plans, st.builds(StopPlan, *[st.lists(anything, max_size=3).map(tuple)] * 3))
-wild = st.builds(Command, st.integers(0, 2**32 - 1), anything, anything, st.integers(0, 4), st.integers(0, 4), plans)
-sane = st.builds(Command, st.just(0), st.floats(-8.0, 3.0), st.floats(-0.6, 0.6), st.sampled_from([1, 3]), st.integers(0, 3), good_plans)
+wild = st.builds(Command, st.integers(0, 2**32 - 1), anything, anything, st.integers(0, 4), st.integers(0, 4), plans, brake_only=st.booleans())
+sane = st.builds(Command, st.just(0), st.floats(-8.0, 3.0), st.floats(-0.6, 0.6), st.sampled_from([1, 3]), st.integers(0, 3), good_plans, brake_only=st.booleans())
 vehicles = st.builds(
     replace, st.just(READY), speed_mps=st.floats(-5.0, 50.0) | st.floats(), driver_brakes=st.sampled_from([False] * 9 + [True]),
     driver_steers=st.sampled_from([False] * 9 + [True]), driver_accelerates=st.booleans(), odometer_m=st.floats(0.0, 1e6) | st.floats(),
@@ -40,7 +40,7 @@ moments = st.tuples(pauses, wild | sane, vehicles | st.none(), st.floats(0.0, 0.
 
 @given(st.lists(moments, max_size=40))
 def test_no_story_gets_past_the_limits(story: list[tuple[float, Command, Vehicle | None, float, bool]]) -> None:
-    gate, now_s, last = CommandGate(LIMITS), 1000.0, None
+    gate, now_s, last = CommandGate(LIMITS, assists=True), 1000.0, None
     for number, (pause_s, command, vehicle, age_s, wish) in enumerate(story):
         now_s += pause_s
         gate.offer(replace(command, sequence=command.sequence or number + 1), now_s)
@@ -49,10 +49,14 @@ def test_no_story_gets_past_the_limits(story: list[tuple[float, Command, Vehicle
         act = gate.step(now_s, vehicle, age_s)
         assert math.isfinite(act.acceleration_mps2) and math.isfinite(act.steering_rad)
         assert -8.0 <= act.acceleration_mps2 <= 3.0 and abs(act.steering_rad) <= 0.6
-        assert act.enabled is (gate.state is not State.MANUAL)
+        assert act.enabled is (gate.state in (State.ENGAGED, State.STOPPING))
+        assert act.brake_only is (gate.state is State.BRAKING)
+        if not act.enabled:
+            assert act.acceleration_mps2 <= 0.0 and act.steering_rad == 0.0, "beside a driver nothing but braking passes"
+            assert act.brake_only or act.acceleration_mps2 == 0.0
         assert gate.state is not State.STOPPING or (act.indicators == Indicators.HAZARD and act.acceleration_mps2 <= max(last[0] if last else 0.0, 0.0))
-        if was is State.MANUAL:
-            assert gate.state is State.MANUAL, "only a wish engages"
+        if was in (State.MANUAL, State.BRAKING):
+            assert gate.state in (State.MANUAL, State.BRAKING), "only a wish engages"
         if last is not None and act.enabled and not engaged:
             period_s = min(max(pause_s, 0.0), LONGEST_PERIOD_S)
             assert -40.0 * period_s - 1e-9 <= act.acceleration_mps2 - last[0] <= 10.0 * period_s + 1e-9

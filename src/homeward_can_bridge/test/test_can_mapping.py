@@ -73,11 +73,12 @@ def test_the_demo_car_reads_in_si() -> None:
 
 def test_the_demo_cars_commands_go_out_in_the_frames_units() -> None:
     codec, mapping = car_of("homeward")
-    wish = SimpleNamespace(enabled=True, acceleration_mps2=-1.5, steering_rad=math.pi / 18, gear=Gear.DRIVE, indicators=Indicators.LEFT)
+    wish = SimpleNamespace(enabled=True, acceleration_mps2=-1.5, steering_rad=math.pi / 18, gear=Gear.DRIVE, indicators=Indicators.LEFT,
+                           brake_only=False)  # fmt: skip
     message, signals = mapping.drive(wish)
     decoded = codec.decode(*codec.encode(message, signals))
     assert decoded == ("ActuatorCommand", {
-        "CRC": 0, "Counter": 0, "Acceleration": -1.5, "SteeringAngle": 10.0, "Gear": 3, "Indicators": 1, "Enabled": 1,
+        "CRC": 0, "Counter": 0, "Acceleration": -1.5, "SteeringAngle": 10.0, "Gear": 3, "Indicators": 1, "Enabled": 1, "BrakeOnly": 0,
     })  # fmt: skip
     for verb, value, sent in ((6, 295.15, 22.0), (6, 0.0, 0.0), (10, 0.25, 25.0), (12, 0.8, 80.0), (5, 1.5, 1.5)):
         message, signals = mapping.body(verb, value)

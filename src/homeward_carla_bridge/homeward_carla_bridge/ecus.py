@@ -28,6 +28,7 @@ TRUNK_BIT = 16
 WINDOW_TRAVEL_S, TRUNK_TRAVEL_S = 3.0, 2.0
 HOLD_BELOW_MPS = 0.05  # the brake that holds a standstill bites no earlier: at walking pace it would be felt as a jerk
 DRIVER_HOLDS_S = 0.5  # a simulated driver's frame counts this long
+DRIVER_BRAKES_MPS2, DRIVER_THROTTLE = 4.0, 0.45
 REFUSAL_SHOWS_S = 0.2
 SLOW_EVERY = 5  # body, climate and battery frames go out each fifth tick
 
@@ -177,6 +178,8 @@ class Ecus:
         command = self._command
         if not fresh or not command.get("Enabled") or self.power != 2:
             self._integral = 0.0
+            if motion.time_s - self._driver_s <= DRIVER_HOLDS_S and self.power == 2:
+                return self._driven_by_a_person(motion, fresh)
             self.indicators = 3 if command.get("Enabled") else 0
             standing = abs(motion.speed_mps) < 0.1
             brake = 1.0 if standing else self.params.timeout_deceleration_mps2 * self.params.brake_per_mps2
@@ -186,6 +189,16 @@ class Ecus:
         throttle, brake = self._pedals(command["Acceleration"], motion, period_s)
         steer = self._steer(command["SteeringAngle"] / DEG)
         return Pedals(throttle, brake, steer, self.gear == REVERSE, self.indicators, self.lights)
+
+    def _driven_by_a_person(self, motion: Motion, fresh: bool) -> Pedals:
+        """Somebody sits there: his foot, the wheels as they are, and what a frame that may only brake adds to it."""
+        helped = fresh and bool(self._command.get("BrakeOnly"))
+        asked_mps2 = max(-self._command["Acceleration"], 0.0) if helped else 0.0
+        foot_mps2 = DRIVER_BRAKES_MPS2 if self._driver_does("Brakes", motion) else 0.0
+        brake = min(max(asked_mps2, foot_mps2) * self.params.brake_per_mps2, 1.0)
+        throttle = DRIVER_THROTTLE if self._driver_does("Accelerates", motion) and not brake else 0.0
+        self.gear, self.indicators = DRIVE, int(self._command["Indicators"]) if helped else 0
+        return Pedals(throttle, brake, self._steer(motion.steering_rad), False, self.indicators, self.lights)
 
     def _pedals(self, wanted_mps2: float, motion: Motion, period_s: float) -> tuple[float, float]:
         """Acceleration to pedals: feed-forward with the grade, and an integral on what is still missing."""

@@ -37,9 +37,9 @@ def ecus() -> Ecus:
     return Ecus(PARAMS, DBC, [CHARGER])
 
 
-def command(counter: int, acceleration: float = 1.0, steering_deg: float = 0.0, enabled: int = 1) -> Frame:
+def command(counter: int, acceleration: float = 1.0, steering_deg: float = 0.0, enabled: int = 1, brake_only: int = 0) -> Frame:
     signals = {"Acceleration": acceleration, "SteeringAngle": steering_deg, "Gear": DRIVE, "Indicators": 1,
-               "Enabled": enabled}  # fmt: skip
+               "Enabled": enabled, "BrakeOnly": brake_only}  # fmt: skip
     return protected("ActuatorCommand", signals, counter)
 
 
@@ -145,6 +145,33 @@ def test_a_simulated_driver_is_seen_for_half_a_second() -> None:
     assert decoded(car.step(Motion(1.0), [foot])[1])["Motion"]["DriverBrakes"] == 1
     assert decoded(car.step(Motion(1.4), [])[1])["Motion"]["DriverBrakes"] == 1
     assert decoded(car.step(Motion(1.6), [])[1])["Motion"]["DriverBrakes"] == 0
+
+
+def driver(counter: int = 1, **does: int) -> Frame:
+    return protected("SimulatedDriver", {"Steers": 0, "Brakes": 0, "Accelerates": 0, **does}, counter)
+
+
+def test_a_simulated_driver_drives_while_nobody_else_does() -> None:
+    car, rolls = ecus(), Motion(1.0, speed_mps=10.0, steering_rad=0.07)
+    straight = car._steer(0.07)
+    assert car.step(rolls, [driver(Accelerates=1)])[0] == Pedals(0.45, 0.0, straight, False, 0, 0)
+    assert car.step(rolls, [driver(2)])[0] == Pedals(0.0, 0.0, straight, False, 0, 0), "he lets it roll"
+    assert car.step(rolls, [driver(3, Accelerates=1, Brakes=1)])[0] == Pedals(0.0, pytest.approx(0.48), straight, False, 0, 0)
+    assert car.step(rolls, [driver(4, Accelerates=1), command(1, 1.0)])[0].throttle != 0.45, "Homeward drives"
+    left = car.step(Motion(2.0, speed_mps=10.0), [])[0]
+    assert left.throttle == 0.0 and left.brake > 0.3, "nobody sits there any more"
+
+
+def test_a_frame_that_may_only_brake_adds_braking_to_what_the_driver_does() -> None:
+    car, rolls = ecus(), Motion(1.0, speed_mps=10.0, steering_rad=0.07)
+    helped = car.step(rolls, [driver(Accelerates=1), command(1, -7.0, 30.0, enabled=0, brake_only=1)])[0]
+    assert helped == Pedals(0.0, pytest.approx(0.84), car._steer(0.07), False, 1, 0), "the wheels are the driver's"
+    assert car.step(rolls, [driver(2, Brakes=1), command(2, -2.0, enabled=0, brake_only=1)])[0].brake == pytest.approx(0.48)
+    assert car.step(rolls, [driver(3), command(3, 2.0, enabled=0, brake_only=1)])[0].throttle == 0.0, "it never drives"
+    assert car.step(rolls, [driver(4), command(4, -7.0, enabled=0)])[0].brake == 0.0
+    late = Motion(1.3, speed_mps=10.0)
+    car.step(rolls, [driver(5), command(5, -7.0, enabled=0, brake_only=1)])
+    assert car.step(late, [driver(6)])[0].brake == 0.0, "frames have ceased"
 
 
 def test_windows_and_trunk_move_and_power_follows() -> None:

@@ -32,7 +32,8 @@ class ControllerNode(CarNode):
         self.localization: Any = None
         self.vehicle: Any = None
         self.trajectory: Any = None
-        self.indicators, self.sequence = 0, 0
+        self.plan: Any = None  # the message that the trajectory came in
+        self.sequence = 0
         self.command = self.publish_to(ledger.DRIVE_COMMAND)
         self.tracking_error = self.publish_to(ledger.TRACKING_ERROR)
         self.step_time = self.publish_to(ledger.CONTROL_TIME)
@@ -43,7 +44,7 @@ class ControllerNode(CarNode):
 
     def on_trajectory(self, message: Any) -> None:
         self.trajectory = convert.trajectory_from_message(message)
-        self.indicators = message.indicators
+        self.plan = message
 
     def on_localization(self, message: Any) -> None:
         self.localization = message
@@ -61,7 +62,7 @@ class ControllerNode(CarNode):
             self.step_time.publish(Float32(data=(self.monotonic_ns() - began_ns) * 1e-9))
         self.sequence = (self.sequence + 1) % SEQUENCES
         self.command.publish(
-            convert.command_message(demand, self.sequence, self.stamp(), seen if fresh else None, self.indicators)
+            convert.command_message(demand, self.sequence, self.stamp(), seen if fresh else None, self.plan)
         )
         if demand.error is not None and self.tracking_error.wanted():
             self.tracking_error.publish(_error_message(demand.error, self.stamp()))

@@ -81,12 +81,15 @@ def lights_from_message(message: Any) -> list[Light]:
     return [Light(one.signal_id, Colour(one.state if one.state in known else 0)) for one in message.lights]
 
 
-def trajectory_message(output: PlannerOutput, now_ns: int, sensor_stamp: Any, receipt_ns: int) -> TrajectoryMessage:
-    """An empty one means: come to a standstill."""
+def trajectory_message(
+    output: PlannerOutput, now_ns: int, sensor_stamp: Any, receipt_ns: int, braking: Trajectory | None = None
+) -> TrajectoryMessage:
+    """An empty one means: come to a standstill. `braking`, beside a driver who has the car, goes before what was planned."""
     message = TrajectoryMessage(sensor_stamp=sensor_stamp, sensor_receipt_ns=receipt_ns, indicators=int(output.indicators))
+    message.brake_only = braking is not None
     message.header.stamp, message.header.frame_id = time_message(now_ns), MAP
-    if output.trajectory is not None:
-        one = output.trajectory
+    one = output.trajectory if braking is None else braking
+    if one is not None:
         message.time_s, message.x_m, message.y_m = one.time_s, one.x_m, one.y_m
         message.yaw_rad, message.speed_mps = one.yaw_rad, one.speed_mps
         message.acceleration_mps2, message.curvature_per_m = one.acceleration_mps2, one.curvature_1pm
@@ -112,11 +115,14 @@ def state_message(state: PlannerState, goal_name: str, stamp: Any) -> PlannerSta
 
 
 def command_message(
-    demand: DriveDemand, sequence: int, stamp: Any, seen: LocalizationState | None, indicators: int
+    demand: DriveDemand, sequence: int, stamp: Any, seen: LocalizationState | None, plan: Any
 ) -> DriveCommand:
+    """`plan` is the Trajectory message that the demand follows, or None."""
+    indicators = plan.indicators if plan is not None else 0
+    brake_only = plan is not None and plan.brake_only and demand.error is not None  # not while it only brakes by itself
     message = DriveCommand(
         sequence=sequence, acceleration_mps2=demand.acceleration_mps2, steering_rad=demand.steering_rad,
-        gear=demand.gear, indicators=indicators, stop_distance_m=demand.stop_plan.distance_m,
+        gear=demand.gear, indicators=indicators, brake_only=brake_only, stop_distance_m=demand.stop_plan.distance_m,
         stop_curvature_per_m=demand.stop_plan.curvature_1pm, stop_speed_mps=demand.stop_plan.speed_mps,
     )  # fmt: skip
     message.header.stamp, message.header.frame_id = stamp, BASE_LINK

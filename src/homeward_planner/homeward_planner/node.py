@@ -135,7 +135,7 @@ class PlannerNode(CarNode):
         output = self.planner.step(now_s, ego, things, self.lights)
         seen = self.objects
         sensor_stamp, receipt_ns = (seen.header.stamp, seen.sensor_receipt_ns) if seen is not None else (Time(), 0)
-        self.trajectory.publish(convert.trajectory_message(output, round(now_s * 1e9), sensor_stamp, receipt_ns))
+        self.trajectory.publish(convert.trajectory_message(output, round(now_s * 1e9), sensor_stamp, receipt_ns, watched.braking))
         self.finish(self.navigation.tick(output.state))
         self.state.publish(convert.state_message(output.state, self.navigation.name, self.stamp()))
         self.desk.tell(output.state, watched.warnings)

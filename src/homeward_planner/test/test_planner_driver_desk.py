@@ -199,3 +199,20 @@ def test_a_driver_who_drives_himself_is_warned_and_homeward_is_not(world: World)
     assert list(world.mode.warnings) == ["forward_collision"] and world.mode.warning_texts[0].startswith("Brake!")
     world.ask(DriveMode.CRUISE, 9.0)
     assert not world.mode.warnings
+
+
+def test_an_emergency_goes_out_as_braking_only_and_the_gate_says_when_it_brakes(world: World) -> None:
+    assert not world.trajectories[-1].brake_only
+    world.car.speed_mps = 12.0
+    world.car.around = [TrackedObject(id=7, kind=TrackedObject.CAR, x_m=LONG.x_m + 18.0, y_m=LONG.y_m, length_m=4.8, width_m=1.9, height_m=1.5)]
+    world.ticks(3)
+    braking = world.trajectories[-1]
+    assert braking.brake_only and braking.speed_mps[-1] == 0.0 and max(braking.acceleration_mps2) <= 0.0
+    assert world.mode.mode == DriveMode.MANUAL and "emergency_braking" in world.mode.warnings
+    world.car.say(Engagement.BRAKING, "emergency")
+    world.ticks(2)
+    assert (world.mode.mode, world.mode.reason) == (DriveMode.BRAKING, "emergency")
+    assert world.ask(DriveMode.CRUISE).text == "Not engaged: the car is braking in an emergency."
+    world.car.around, world.car.speed_mps = [], 0.0
+    world.ticks(40)
+    assert not world.trajectories[-1].brake_only

@@ -107,7 +107,8 @@ class Fuzz:
         gear, indicators = (self.random.randint(-1, 5), self.random.randint(-1, 5)) if wild else (self.gear, 0)
         if self.random.random() < 0.002:
             self.gear = 4 - self.gear  # reverse is 1, drive 3
-        return Command(self.sequence, number(3.0), number(0.6), gear, indicators, plan)
+        beside = self.random.random() < 0.3
+        return Command(self.sequence, number(3.0), number(0.6), gear, indicators, plan, brake_only=beside)
 
     def _number(self, span: float) -> float:
         return self.random.choice(EDGES) if self.random.random() < 0.3 else self.random.uniform(-2 * span, 2 * span)
@@ -128,6 +129,9 @@ class Fuzz:
         self.sent += 1
         if not signals["Enabled"]:
             self.last = None
+            lowest_mps2 = -self.params.deceleration_max_mps2 if signals["BrakeOnly"] else 0.0
+            if signals["SteeringAngle"] or not lowest_mps2 <= signals["Acceleration"] <= 0.0:
+                self.broken.append(f"step {self.steps}: {signals} beside a driver")
             return
         limits, steering_rad = self.params, math.radians(signals["SteeringAngle"])
         wrong = [

@@ -170,7 +170,8 @@ def corrupted(drive: Drive) -> dict[str, object]:
 
     message = drive.frames.database.get_message_by_name("ActuatorCommand")
     full_lock = message.encode(
-        {"CRC": 0, "Counter": 7, "Acceleration": 3.0, "SteeringAngle": 30.0, "Gear": 3, "Indicators": 0, "Enabled": 1}
+        {"CRC": 0, "Counter": 7, "Acceleration": 3.0, "SteeringAngle": 30.0, "Gear": 3, "Indicators": 0, "Enabled": 1,
+         "BrakeOnly": 0}
     )
     drive.listen()
     drive.refused = False
