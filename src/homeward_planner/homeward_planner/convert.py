@@ -16,10 +16,10 @@ from visualization_msgs.msg import Marker, MarkerArray
 from homeward_interfaces.msg import DriveCommand, LaneMap, LocalizationState
 from homeward_interfaces.msg import PlannerState as PlannerStateMessage
 from homeward_interfaces.msg import Trajectory as TrajectoryMessage
-from homeward_planner.core import PlannerOutput, PlannerState
 from homeward_planner.corridor import Corridor
 from homeward_planner.lane_graph import LIGHT, Lane, LaneGraph
 from homeward_planner.plane import Floats
+from homeward_planner.planner_state import PlannerOutput, PlannerState
 from homeward_planner.scene import Colour, Ego, Kind, Light, Pose, Thing
 from homeward_planner.tracking import DriveDemand
 from homeward_planner.tracks import BEHIND_M

@@ -2,89 +2,40 @@
 
 from __future__ import annotations
 
-import enum
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from homeward_planner.behaviour import BLOCKED, GOAL, Behaviour, Decision
+from homeward_planner.behaviour import GOAL, Behaviour, Decision
 from homeward_planner.caution import UNSURE, Ceiling, cautious_mps, unsureness
 from homeward_planner.corridor import Corridor, build
 from homeward_planner.cruise import RENEWED_M, StraightOn, hands_back, straight_on
 from homeward_planner.drivable import drivable
-from homeward_planner.evasion import Evasion, Foreseen, WayAhead
+from homeward_planner.evasion import Evasion, WayAhead
 from homeward_planner.journey import plan_journey
 from homeward_planner.lane_graph import LaneGraph
 from homeward_planner.overtaking import BACK_M
 from homeward_planner.parameters import PlannerParams
-from homeward_planner.parking import Manoeuvre, Parking
+from homeward_planner.parking import Parking
 from homeward_planner.parking import warm_up as warm_up_parking
 from homeward_planner.plane import Floats
+from homeward_planner.planner_state import SIDES, Indicators, Mode, PlannerOutput, PlannerState, mode_on, state_in, state_on
 from homeward_planner.route import START_OUTSIDE_MAP, Refusal, find_route
 from homeward_planner.scene import Ego, Light, Pose, Thing
 from homeward_planner.speed_profile import Profile, Start, warm_up
 from homeward_planner.tracks import BEHIND_M
 from homeward_planner.trajectory import Offset, Trajectory, WayBack, lay, way_back
-from homeward_planner.way import Way, come_to_rest, place, side_ahead
-from homeward_runtime.faults import Fault, fault
+from homeward_planner.way import Way, come_to_rest, place, side_ahead, start_of
+from homeward_runtime.faults import fault
 
 NO_POSITION = Refusal("no_localization", "The car does not know where it is yet.")
 NO_MAP = Refusal("no_map", "There is no map.")
-KEPT_M, KEPT_MPS = 1.5, 1.0  # a plan is carried on while the car is this close to it
 WRONG_WAY_RAD = math.radians(100.0)
 STANDING_MPS = 0.05
 SEEK_AGAIN_S, BLOCKER_M = 10.0, 10.0
 WENT_ROUND_M, WENT_ROUND_S = 3.0, 8.0
-
-
-class Mode(enum.IntEnum):
-    """As homeward_interfaces/PlannerState numbers them."""
-
-    IDLE = 0
-    DRIVING = 1
-    WAITING = 2
-    ARRIVED = 3
-    BLOCKED = 4
-
-
-class Indicators(enum.IntEnum):
-    """As homeward_interfaces/VehicleState numbers them."""
-
-    NONE = 0
-    LEFT = 1
-    RIGHT = 2
-    HAZARD = 3
-
-
-SIDES = {"": Indicators.NONE, "left": Indicators.LEFT, "right": Indicators.RIGHT}
-
-
-@dataclass(frozen=True)
-class PlannerState:
-    """What the planner does and why: a stable code and a sentence; what is left of the way; the limit here (0:
-    unknown).
-    """
-
-    mode: Mode
-    reason: str = ""
-    text: str = ""
-    distance_remaining_m: float = 0.0
-    time_remaining_s: float = 0.0
-    progress: float = 0.0
-    speed_limit_mps: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class PlannerOutput:
-    """One step's result. No trajectory means: come to a standstill."""
-
-    trajectory: Trajectory | None
-    state: PlannerState
-    indicators: Indicators = Indicators.NONE
-    faults: tuple[Fault, ...] = ()
-    foreseen: Foreseen | None = None
 
 
 class Planner:
@@ -224,21 +175,23 @@ class Planner:
         self._at_m = s_m = self._laid_on(s_m, ego)
         if self._ended(s_m, ego):
             return PlannerOutput(None, self._state(s_m))
-        self._back = self._way_back(ego, s_m, left_m, turn_rad)
-        start = self._start(now_s, s_m, ego)
+        aside_m, aside_rad = self.behaviour.passing.offset_at(s_m)
+        self._back = way_back(self._way.corridor, ego, s_m, left_m - aside_m, turn_rad - aside_rad, self._back)
+        start = start_of(self._last, now_s, s_m, ego, self.params)
         self._lower_ceiling(now_s, s_m, ego)
         decision = self._decide(now_s, start, things, lights)
         profile, trajectory = self._safely(now_s, ego, decision, things)
         profile = self._named(profile, start, ego)
         self._last = (now_s, profile)
-        self._mode = _mode(profile, start.speed_mps, self._way, start.s_m)
+        self._mode = mode_on(profile, start.speed_mps, self._way, start.s_m)
         if not trajectory.finite:
             return self._standstill("planner.failed", "a number in the trajectory is not finite")
         faults = [fault("planner.blocked")] if self._mode is Mode.BLOCKED else []
         if unsureness(ego.position_std_m) > 0.0:
             faults.append(fault("planner.unsure_position", f"{2.0 * ego.position_std_m:.1f} m"))
         state = self._state(start.s_m, profile.code, profile.text)
-        output = PlannerOutput(trajectory, state, self._indicators(start), tuple(faults), self.evasion.foreseen)
+        indicated = SIDES[side_ahead(self._way.corridor, self.graph, start)]
+        output = PlannerOutput(trajectory, state, indicated, tuple(faults), self.evasion.foreseen)
         if self._keeps is None:
             self._change_way(now_s, ego, decision, start.s_m)
         return output
@@ -262,15 +215,6 @@ class Planner:
             return decision.profile, planned
         self._evaded_s = now_s
         return instead.profile, instead.trajectory
-
-    def _way_back(self, ego: Ego, s_m: float, left_m: float, turn_rad: float) -> WayBack | None:
-        """The way back to the line, or to the offset at which the car passes something."""
-        assert self._way is not None
-        detour = self.behaviour.passing.detour
-        if detour is not None:
-            behind, here = detour.left_at(np.array([s_m - 0.5, s_m]))
-            left_m, turn_rad = left_m - float(here), turn_rad - math.atan(2.0 * float(here - behind))
-        return way_back(self._way.corridor, ego, s_m, left_m, turn_rad, self._back)
 
     def _off_route_m(self, now_s: float) -> float:
         """How far beside the way counts as having left it: further after going round something."""
@@ -326,18 +270,6 @@ class Planner:
         if self._last is not None:
             self._last = (self._last[0], replace(self._last[1], s_m=self._last[1].s_m + there_m - s_m))
         return there_m
-
-    def _start(self, now_s: float, s_m: float, ego: Ego) -> Start:
-        """Where the new profile begins: the last plan carried on, while the car is close to it; else the car itself."""
-        if self._last is not None:
-            then_s, last = self._last
-            age_s = now_s - then_s
-            planned = [float(np.interp(age_s, last.time_s, row)) for row in (last.s_m, last.speed_mps, last.acceleration_mps2)]
-            close = abs(planned[0] - s_m) < KEPT_M and abs(planned[1] - ego.speed_mps) < KEPT_MPS
-            if close and 0.0 <= age_s < 1.0:
-                return Start(*planned)
-        calm = min(max(ego.acceleration_mps2, -self.params.deceleration_hard_mps2), self.params.acceleration_max_mps2)
-        return Start(s_m, max(ego.speed_mps, 0.0), calm if ego.speed_mps > STANDING_MPS else 0.0)
 
     def _ended(self, s_m: float, ego: Ego) -> bool:
         """Whether the car stands at the goal, or stands after being called off."""
@@ -441,7 +373,8 @@ class Planner:
             why = fault("planner.no_room", found.text)
             return PlannerOutput(None, PlannerState(Mode.IDLE, found.reason, found.text), faults=(why,))
         self._mode = Mode.WAITING if found.waits else Mode.DRIVING
-        return PlannerOutput(found.trajectory, self._state_of(found), Indicators.HAZARD)
+        state = state_in(found, self._mode, self.params.walking_pace_back_mps, self._stop_at is not None)
+        return PlannerOutput(found.trajectory, state, Indicators.HAZARD)
 
     def _after_manoeuvre(self, ego: Ego) -> PlannerOutput:
         """Parked; or out on the lane, and on along it."""
@@ -457,11 +390,6 @@ class Planner:
         self._park_at = park_at
         return PlannerOutput(None, self._state())
 
-    def _state_of(self, found: Manoeuvre) -> PlannerState:
-        pace = self.params.walking_pace_back_mps / 2.0
-        done = 0.0 if self._stop_at is not None else 0.99
-        return PlannerState(self._mode, found.reason, found.text, found.left_m, found.left_m / pace, done)
-
     # what is told
 
     def _standstill(self, code: str, detail: str = "") -> PlannerOutput:
@@ -475,28 +403,4 @@ class Planner:
     def _state(self, s_m: float = 0.0, code: str = "", text: str = "") -> PlannerState:
         if self._way is None:
             return PlannerState(self._mode, progress=1.0 if self._mode is Mode.ARRIVED else 0.0)
-        corridor = self._way.corridor
-        rest_m = max(corridor.goal_m - s_m, 0.0)
-        here_s, goal_s = np.interp([s_m, corridor.goal_m], corridor.line.s_m, self._way.time_s)
-        return PlannerState(
-            self._mode,
-            code if self._mode is not Mode.DRIVING else "",
-            text if self._mode is not Mode.DRIVING else "",
-            rest_m,
-            float(max(goal_s - here_s, 0.0)),
-            float(np.clip(1.0 - rest_m / max(corridor.goal_m, 1.0), 0.0, 1.0)),
-            float(corridor.limit_mps[corridor.at(s_m)]),
-        )
-
-    def _indicators(self, start: Start) -> Indicators:
-        assert self._way is not None and self.graph is not None
-        return SIDES[side_ahead(self._way.corridor, self.graph, start)]
-
-
-def _mode(profile: Profile, speed_mps: float, way: Way, s_m: float) -> Mode:
-    """DRIVING, unless something holds the car well below the speed it could go."""
-    if profile.code == BLOCKED[0]:
-        return Mode.BLOCKED
-    could_mps = float(np.interp(s_m, way.corridor.line.s_m, way.envelope_mps))
-    held = profile.code not in ("", "goal") and speed_mps < 0.7 * could_mps
-    return Mode.WAITING if held or profile.code == UNSURE[0] else Mode.DRIVING
+        return state_on(self._way, self._mode, s_m, code, text)

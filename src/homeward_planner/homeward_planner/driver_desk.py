@@ -8,10 +8,11 @@ from typing import Any
 
 from homeward_interfaces.msg import DriveMode, Outcome
 from homeward_interfaces.srv import SetEngaged, SetMode
-from homeward_planner.core import Mode as TripMode
-from homeward_planner.core import Planner, PlannerState
+from homeward_planner.core import Planner
 from homeward_planner.driver_watch import NOTHING, TEXTS, DriverWatch, Hands
 from homeward_planner.modes import NOT_NOW, Act, Driver, Gate, Mode, Modes, Readiness, Wanted, hindrance
+from homeward_planner.planner_state import Mode as TripMode
+from homeward_planner.planner_state import PlannerState
 from homeward_planner.scene import Ego, Thing
 from homeward_runtime import ledger
 from homeward_runtime.car_node import CallFailed, CarNode, Later, seconds_of

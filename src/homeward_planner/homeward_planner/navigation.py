@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from homeward_planner.core import Mode, PlannerState
 from homeward_planner.corridor import Corridor
+from homeward_planner.planner_state import Mode, PlannerState
 from homeward_planner.route import GOAL_OUTSIDE_MAP, NO_WAY, START_OUTSIDE_MAP, Refusal
 from homeward_planner.scene import Pose
 

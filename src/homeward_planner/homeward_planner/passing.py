@@ -99,6 +99,13 @@ class Passing:
         self.detour = None
         self.standing_since.clear()
 
+    def offset_at(self, s_m: float) -> tuple[float, float]:
+        """How far to the left of the corridor the detour is at a distance, and how it is turned against it."""
+        if self.detour is None:
+            return 0.0, 0.0
+        behind, here = self.detour.left_at(np.array([s_m - 0.5, s_m]))
+        return float(here), math.atan(2.0 * float(here - behind))
+
     def decide(self, now_s: float, around: Around) -> Hold | None:
         """Begin, keep or end a detour; the hold is where to wait for one."""
         self._note(now_s, around)

@@ -10,10 +10,10 @@ from geometry_msgs.msg import Point
 from visualization_msgs.msg import Marker, MarkerArray
 
 from homeward_planner.convert import marker
-from homeward_planner.core import Mode, PlannerOutput
 from homeward_planner.corridor import Corridor
 from homeward_planner.evasion import Foreseen
 from homeward_planner.plane import Floats
+from homeward_planner.planner_state import Mode, PlannerOutput
 from homeward_planner.scene import Pose
 from homeward_runtime.frames import MAP, quaternion_from_yaw
 

@@ -10,11 +10,13 @@ from homeward_planner.corridor import Corridor
 from homeward_planner.lane_graph import LaneGraph
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.plane import Floats, wrapped
-from homeward_planner.scene import Pose
+from homeward_planner.scene import Ego, Pose
 from homeward_planner.speed_laws import STEP_S
 from homeward_planner.speed_profile import Profile, Start, envelope
 
 NEAR_M = 20.0
+KEPT_M, KEPT_MPS = 1.5, 1.0  # a plan is carried on while the car is this close to it
+STANDING_MPS = 0.05
 INDICATE_M, INDICATE_S = 25.0, 3.0
 
 
@@ -42,6 +44,19 @@ def place(corridor: Corridor, pose: Pose, near_m: float) -> tuple[float, float, 
     s, left = corridor.line.project(np.array([[pose.x_m, pose.y_m]]), part)
     heading = float(np.interp(s[0], corridor.line.s_m, corridor.line.heading_rad))
     return float(s[0]), float(left[0]), wrapped(pose.yaw_rad - heading)
+
+
+def start_of(last: tuple[float, Profile] | None, now_s: float, s_m: float, ego: Ego, params: PlannerParams) -> Start:
+    """Where the new profile begins: the last plan carried on, while the car is close to it; else the car itself."""
+    if last is not None:
+        then_s, plan = last
+        age_s = now_s - then_s
+        planned = [float(np.interp(age_s, plan.time_s, row)) for row in (plan.s_m, plan.speed_mps, plan.acceleration_mps2)]
+        close = abs(planned[0] - s_m) < KEPT_M and abs(planned[1] - ego.speed_mps) < KEPT_MPS
+        if close and 0.0 <= age_s < 1.0:
+            return Start(*planned)
+    calm = min(max(ego.acceleration_mps2, -params.deceleration_hard_mps2), params.acceleration_max_mps2)
+    return Start(s_m, max(ego.speed_mps, 0.0), calm if ego.speed_mps > STANDING_MPS else 0.0)
 
 
 def come_to_rest(start: Start, params: PlannerParams) -> Profile:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import yaml
 
-from homeward_planner.core import Mode, Planner, PlannerOutput
+from homeward_planner.core import Planner
 from homeward_planner.lane_graph import LIGHT, LaneGraph
 from homeward_planner.lanelet_map import load
 from homeward_planner.parameters import ControllerParams, PlannerParams
+from homeward_planner.planner_state import Mode, PlannerOutput
 from homeward_planner.scene import Colour, Ego, Kind, Light, Pose, Thing
 from homeward_planner.tracking import DriveDemand, Tracker
 from homeward_planner.trajectory import DRIVE, REVERSE

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homeward_planner.core import Indicators, Mode, Planner
+from homeward_planner.core import Planner
+from homeward_planner.planner_state import Indicators, Mode
 from homeward_planner.route import Refusal
 from homeward_planner.scene import Colour, Ego, Kind, Pose, Thing
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from homeward_planner.core import Mode
+from homeward_planner.planner_state import Mode
 from homeward_planner.scene import Colour, Kind, Pose, Thing
 
 COMFORTABLE_JERK_MPS3 = 4.0

@@ -9,7 +9,7 @@ import pytest
 from builtin_interfaces.msg import Time
 from visualization_msgs.msg import Marker
 
-from homeward_planner.core import Mode, PlannerOutput, PlannerState
+from homeward_planner.planner_state import Mode, PlannerOutput, PlannerState
 from homeward_planner.scene import Colour, Kind, Pose, Thing
 from homeward_planner.scene_markers import CANDIDATES, scene_markers
 

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeward_cli.bench.parking_scenes import axle, garage_street, parked, scene
-from homeward_planner.core import Mode, Planner
+from homeward_planner.core import Planner
 from homeward_planner.crawl import crawl
 from homeward_planner.lane_graph import LaneGraph
 from homeward_planner.parking import Parking
 from homeward_planner.parking_map import parking_place
 from homeward_planner.parking_path import Stretch
 from homeward_planner.parking_watch import free_until_m
+from homeward_planner.planner_state import Mode
 from homeward_planner.reeds_shepp import PIECES, WORDS, arc, shortest_length, word_to
 from homeward_planner.route import Refusal
 from homeward_planner.scene import Ego, Kind, Pose, Thing

@@ -25,9 +25,10 @@ from homeward_cli.bench.precrash_scenarios import Case
 from homeward_cli.bench.precrash_vehicle import Cars, GateLimits, Shape, touching
 from homeward_cli.environment import ROOT
 from homeward_perception.visibility import corners_of
-from homeward_planner.core import Planner, PlannerOutput
+from homeward_planner.core import Planner
 from homeward_planner.mpc_delay import Measured
 from homeward_planner.parameters import ControllerParams, PlannerParams
+from homeward_planner.planner_state import PlannerOutput
 from homeward_planner.scene import Colour, Ego, Light, Pose, Thing
 from homeward_planner.tracking import Tracker
 from homeward_planner.trajectory import Trajectory
