@@ -231,8 +231,6 @@ class Planner:
             self._way = Way.along(build(self.graph, self._way.corridor.route, decision.delays), self.params)
         return decision
 
-    # how fast at most, and how far the lane is kept
-
     def _envelope_mps(self) -> Floats:
         assert self._way is not None
         return np.minimum(self._way.envelope_mps, self.ceiling.top_mps)
@@ -348,8 +346,6 @@ class Planner:
         if self.graph is not None:
             self.behaviour.forget()
 
-    # manoeuvres
-
     @property
     def _under_way(self) -> bool:
         return self._way is not None or (self.parking is not None and self.parking.under_way)
@@ -389,8 +385,6 @@ class Planner:
         self._begin(found)
         self._park_at = park_at
         return PlannerOutput(None, self._state())
-
-    # what is told
 
     def _standstill(self, code: str, detail: str = "") -> PlannerOutput:
         """No trajectory, and the fault why; the goal is kept."""
