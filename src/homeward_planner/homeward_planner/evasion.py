@@ -34,7 +34,7 @@ WORDS = {
 BEHIND_M, AHEAD_M = 20.0, 110.0
 LIKED_M, NEAR_M, GOES_ON_S = 0.6, 0.6, 0.5  # room liked; a threat for so long stays one within so much
 STEP_S = 0.1
-KEPT_M, KEPT_MPS, CARRIED_ON_S = 1.0, 2.0, 0.35
+KEPT_M, KEPT_MPS, CARRIED_ON_S = 1.5, 3.5, 0.35
 
 
 @dataclass(frozen=True, eq=False)
