@@ -23,7 +23,7 @@ from homeward_planner.scene import Pose
 SAMPLE_M, KNOT_M = 0.1, 0.4
 LOCK_SHARE, LOCK_SHARE_MOST = 0.92, 0.97  # of the wheels' largest angle: searched with, and allowed after smoothing
 RATE_SHARE = 0.7  # of the wheels' fastest turn, planned with
-SLOWEST_MPS, SMOOTH_MPS = 0.3, 0.6
+SLOWEST_MPS, SMOOTH_MPS = 0.1, 0.6
 JUMP_1PM = 0.03  # a bend that jumps by more makes the car stop for its wheels
 ROUNDS, NUDGE = 12, 1e-5
 END_M, END_RAD = 0.01, 0.004
@@ -87,7 +87,8 @@ def _exact(start: Pose, pieces: Pieces, params: PlannerParams) -> list[Stretch]:
 def _stretch(forwards: bool, length_m: float, poses: Floats, bends: Floats, params: PlannerParams) -> Stretch:
     way = np.linspace(0.0, length_m, len(poses))
     angle = np.arctan(bends * params.wheelbase_m)
-    turning = np.abs(np.gradient(angle, way)) if len(way) > 2 else np.zeros(len(way))
+    slopes = np.abs(np.diff(angle)) / np.maximum(np.diff(way), 1e-6)
+    turning = np.maximum(np.append(slopes, 0.0), np.insert(slopes, 0, 0.0))  # the faster of both sides of a sample
     wheels = RATE_SHARE * params.steering_rate_max_radps / np.maximum(turning, 1e-6)
     pace = params.walking_pace_mps if forwards else params.walking_pace_back_mps
     limit = np.clip(wheels, SLOWEST_MPS, pace)
