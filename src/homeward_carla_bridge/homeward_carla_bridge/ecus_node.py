@@ -27,6 +27,7 @@ class EcusNode(CarNode):
     """Plays the car's ECUs: actuator frames become vehicle control, the vehicle's motion becomes status frames."""
 
     name = "ecus"
+    urgent = True
 
     def configure(self) -> None:
         self.params = self.load_params(EcuParams)

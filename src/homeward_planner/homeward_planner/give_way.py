@@ -195,12 +195,12 @@ class GiveWay:
         busy = [one for one in passage.crossings if self._busy(one, passage, ours, traffic, lit, waited_s)]
         if not busy:
             return None
-        if before_line:
+        if before_line and _can_stop(ours.speed_mps, hold_m - ours.at_m):
             return Hold(hold_m, *YIELD)
         room_m = passage.from_m + min(crossing.from_m for crossing in busy) - bumper_m - BEFORE_CROSSING_M
-        if room_m > 0.0 and ours.speed_mps**2 < 2.0 * LATE_BRAKING_MPS2 * room_m:
+        if room_m > 0.0 and (before_line or _can_stop(ours.speed_mps, room_m)):
             return Hold(ours.at_m + room_m, *YIELD)
-        return None  # it is on the crossing, or as good as: clear it
+        return None  # it is on the crossing, or as good as: clear it; evasion.py watches that this ends well
 
     def _line_of(self, corridor: Corridor, passage: Passage) -> StopLine | None:
         near = [stop for stop in corridor.stops if passage.from_m - 15.0 < stop.at_m < passage.from_m + 5.0]
@@ -274,6 +274,11 @@ class GiveWay:
         if crossing.other_waits or lit:
             return overlap and runs_on
         return overlap and (soonest_s < enter_s or runs_on)
+
+
+def _can_stop(speed_mps: float, room_m: float) -> bool:
+    """Whether somebody who notices late still comes to rest there without an emergency; always true for one who stands."""
+    return speed_mps < STANDS_MPS or speed_mps**2 < 2.0 * LATE_BRAKING_MPS2 * room_m
 
 
 def _soonest_s(way_m: float, speed_mps: float, limit_mps: float) -> float:

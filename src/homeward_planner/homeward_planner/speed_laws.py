@@ -18,6 +18,7 @@ URGENT_MPS2 = 2.6
 RELEASE = 2.0
 STANDING_MPS = 0.02
 ANYTHING_MPS2 = 99.0
+LEAD_STOPS_MPS2, RESERVE = 8.0, 1.15  # the hardest that what is ahead may brake; how much more than needed is enough
 
 
 class Manner(NamedTuple):
@@ -106,13 +107,19 @@ def to_stop(s: float, v: float, stop_m: float, manner: Manner) -> float:
 
 @compiled
 def behind(rear_m: float, lead_mps: float, s: float, v: float, manner: Manner) -> float:
-    """The interaction of the intelligent-driver model with something ahead (Treiber, Hennecke, Helbing 2000, eq. 3)."""
+    """The interaction of the intelligent-driver model with something ahead (Treiber, Hennecke, Helbing 2000, eq. 3).
+
+    Far from what stands it asks for more than a stop takes: no more here than what would do if the lead braked at its
+    hardest this moment, or than is comfortable.
+    """
     gap = rear_m - s - manner.front_m
     if gap <= 0.1:
         return -manner.deceleration_hard_mps2
     braking = math.sqrt(manner.acceleration_max_mps2 * manner.deceleration_comfort_mps2)
     wished = manner.standstill_gap_m + max(0.0, v * manner.headway_s + v * (v - lead_mps) / (2.0 * braking))
-    return max(manner.acceleration_max_mps2 * (1.0 - (wished / gap) ** 2), -manner.deceleration_hard_mps2)
+    room = max(gap - manner.standstill_gap_m + max(lead_mps, 0.0) ** 2 / (2.0 * LEAD_STOPS_MPS2), 0.1)
+    enough = max(RESERVE * v * v / (2.0 * room), manner.deceleration_comfort_mps2)
+    return max(manner.acceleration_max_mps2 * (1.0 - (wished / gap) ** 2), -min(enough, manner.deceleration_hard_mps2))
 
 
 @compiled

@@ -26,7 +26,7 @@ from homeward_runtime.faults import Fault, fault
 
 STANDING_MPS = 0.1
 STILL_MPS = 0.05
-STOPPED_MPS = 0.05  # slower than this it is held: no earlier, for the brake that holds is harder than the one that stops
+STOPPED_MPS = 0.03  # slower than this it is held: no earlier, for the brake that holds is harder than the one that stops
 LET_GO_MPS2 = 0.05
 FURTHEST_M = 5.0
 SLOPE_FROM_MPS = 1.0

@@ -90,6 +90,7 @@ class CarNode:
     """Subclass it, name it, fill in configure()."""
 
     name = ""
+    urgent = False  # whether the car's motion hangs on its being in time: it gets the processor before others
 
     def __init__(self, host: Host) -> None:
         self._host = host

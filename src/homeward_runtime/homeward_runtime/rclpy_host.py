@@ -27,6 +27,7 @@ from homeward_runtime import actions
 from homeward_runtime.car_node import CallFailed, CarNode, Later, message_class
 from homeward_runtime.ledger import Interface
 from homeward_runtime.params import BUILT_IN, ParamsError, is_preference, sources
+from homeward_runtime.priority import go_first
 from homeward_runtime.qos import Profile
 
 GOODBYE_S = 1.5  # from the first signal to the end at the latest
@@ -299,6 +300,9 @@ def main(node_class: type[CarNode]) -> int:
         executor = SingleThreadedExecutor()
         executor.add_node(host)
         host.start()
+        why_not = go_first() if node_class.urgent else ""
+        if why_not:
+            host.get_logger().debug(f"no real-time priority: {why_not}")
         while not (stopping or host.failed):
             executor.spin_once(timeout_sec=SPIN_S)
         if not host.failed:

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from homeward_can_bridge.command_gate import Limits
 from homeward_cli.bench.precrash_motion import STEP_S, TIMES_S, Other
 from homeward_cli.bench.precrash_roads import Road
 from homeward_cli.bench.precrash_scenarios import Case
-from homeward_cli.bench.precrash_vehicle import WHEELBASE_M, Cars, GateLimits, Shape, touching
+from homeward_cli.bench.precrash_vehicle import WHEELBASE_M, Cars, Shape, touching
 from homeward_perception.visibility import corners_of, visible
 from homeward_planner.plane import Floats
 
@@ -50,7 +51,7 @@ class Judgement:
     manoeuvre: str
 
 
-def judge(case: Case, road: Road, shape: Shape, gate: GateLimits) -> Judgement | None:
+def judge(case: Case, road: Road, shape: Shape, gate: Limits) -> Judgement | None:
     """None where our car, going on as it was, would touch nobody, or touches somebody from the start."""
     found = _first_contact(case, shape)
     if found is None or found[1] < 1.0:
@@ -127,7 +128,7 @@ def _amiss(other: Other) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     )
 
 
-def _way_out(case: Case, road: Road, shape: Shape, gate: GateLimits | None, known_s: float) -> str:
+def _way_out(case: Case, road: Road, shape: Shape, gate: Limits | None, known_s: float) -> str:
     """The first manoeuvre of the family that does it, in words; empty where none does."""
     plans = [(hard, 0.0, 1.0) for hard in DECELERATIONS_MPS2[::-1]]
     plans += [(hard, aside, lasts) for hard in DECELERATIONS_MPS2 for aside in OFFSETS_M if aside for lasts in DURATIONS_S]

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from homeward_can_bridge.command_gate import Limits
 from homeward_cli.bench.precrash_avoidable import (
     SETTLED_S,
     Judgement,
@@ -22,7 +23,7 @@ from homeward_cli.bench.precrash_avoidable import (
 from homeward_cli.bench.precrash_motion import STEP_S, TIMES_S
 from homeward_cli.bench.precrash_roads import OUR_LIGHT, SIDE_LIGHT, TO_M, Road
 from homeward_cli.bench.precrash_scenarios import Case
-from homeward_cli.bench.precrash_vehicle import Cars, GateLimits, Shape, touching
+from homeward_cli.bench.precrash_vehicle import Cars, Shape, touching
 from homeward_cli.environment import ROOT
 from homeward_perception.visibility import corners_of
 from homeward_planner.core import Planner
@@ -87,10 +88,10 @@ def section(node: str, params: type[Params]) -> Params:
 
 
 @functools.cache
-def gate_limits() -> GateLimits:
+def gate_limits() -> Limits:
     """The command gate's limits."""
     ((_, values),) = [one for one in read_file(ROOT / "params" / "car.yaml") if one[0].endswith("/can_bridge")]
-    return GateLimits(**{one.name: values[one.name] for one in dataclasses.fields(GateLimits)})
+    return Limits(**{one.name: values[one.name] for one in dataclasses.fields(Limits)})
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """Our car in the pre-crash tests: many at once, as arrays of n, so that a family of manoeuvres is driven in one go.
 
-A kinematic single-track model of the rear axle behind the command gate's limits (the same numbers, from params/car.yaml), a
+A kinematic single-track model of the rear axle behind the command gate's limits (its own limits, from params/car.yaml), a
 dead time, lags of drive and wheels, and a friction circle: where the tyres are asked for more than GRIP_MPS2 in all, what they
 give lengthwise and what they give to the side shrink by the same share.
 """
@@ -12,28 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from homeward_can_bridge.command_gate import QUICK_MPS, QUICK_SHARE, SLOW_MPS, Limits
 from homeward_planner.plane import Floats
 
 GRIP_MPS2 = 8.5
 DEAD_S, LAG_S = 0.04, 0.06
 RACK_RADPS = 1.0
 WHEELBASE_M = 2.875
-SLOW_MPS, QUICK_MPS, QUICK_SHARE = 5.0, 20.0, 0.5  # as the command gate: less speeding up, the faster the car is
-
-
-@dataclass(frozen=True)
-class GateLimits:
-    """The command gate's, section can_bridge of params/car.yaml."""
-
-    acceleration_max_mps2: float
-    deceleration_max_mps2: float
-    jerk_max_mps3: float
-    braking_jerk_max_mps3: float
-    steering_max_rad: float
-    steering_rate_max_radps: float
-    lateral_acceleration_max_mps2: float
-    lateral_jerk_max_mps3: float
-    wheelbase_m: float
 
 
 @dataclass(frozen=True)
@@ -56,7 +41,7 @@ class Cars:
     """n cars that begin alike, on their way along x."""
 
     def __init__(
-        self, count: int, place_m: tuple[float, float], speed_mps: float, gate: GateLimits | None, step_s: float
+        self, count: int, place_m: tuple[float, float], speed_mps: float, gate: Limits | None, step_s: float
     ) -> None:
         self.gate, self.step_s = gate, step_s
         self.x_m, self.y_m = np.full(count, place_m[0]), np.full(count, place_m[1])
