@@ -29,6 +29,7 @@ GOAL = ("goal", "Arriving.")
 LEAD = ("lead_vehicle", "Following the traffic ahead.")
 WALKER = ("walker", "Waiting for somebody on the road.")
 TOWARDS_MPS, MOVING_MPS = -1.5, 4.0
+QUEUE_SHARE = 1.2  # of comfortable braking
 BLOCKED = ("blocked", "The way is blocked.")
 
 
@@ -89,6 +90,7 @@ class Behaviour:
         for from_m, to_m, top_mps in caps(now_s, corridor, start.s_m, placed, self.passing.standing_since, self.params):
             envelope_mps = capped(corridor.line.s_m, envelope_mps, from_m, to_m, top_mps, self.params)
         holds += [passing] if passing is not None else []
+        holds += _queue_end(start, holds, ahead, self.params)
         free = drive(start, corridor.line.s_m, envelope_mps, holds, leads, self.params)
         near = [one.thing for one in placed if abs(one.s_m - start.s_m) < self.params.look_ahead_m]
         ours = Ours(free, dash(start, corridor.line.s_m, envelope_mps, self.params))
@@ -133,6 +135,21 @@ class Behaviour:
         if now_s - self._stuck_since_s < self.params.blocked_after_s:
             return profile
         return Profile(profile.time_s, profile.s_m, profile.speed_mps, profile.acceleration_mps2, *BLOCKED)
+
+
+def _queue_end(start: Start, holds: Sequence[Hold], ahead: Sequence[Occupant], params: PlannerParams) -> list[Hold]:
+    """Where the cars ahead will have come to rest before a red light: brake for that, not each time that one of them does.
+
+    Only what comfortable braking reaches: who is closer follows the car ahead.
+    """
+    red = min((hold for hold in holds if hold.code == RED[0]), key=lambda one: one.at_m, default=None)
+    if red is None:
+        return []
+    line_m = red.at_m + params.front_m + params.stop_margin_m
+    queue = [one for one in ahead if one.thing.kind is not Kind.PEDESTRIAN and one.to_m < line_m]
+    end_m = red.at_m - sum(one.thing.length_m + params.standstill_gap_m for one in queue)
+    reachable = start.speed_mps**2 < 2.0 * QUEUE_SHARE * params.deceleration_comfort_mps2 * (end_m - start.s_m)
+    return [Hold(end_m, *LEAD)] if queue and reachable else []
 
 
 def _lead(one: Occupant) -> Lead:

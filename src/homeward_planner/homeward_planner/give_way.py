@@ -32,7 +32,7 @@ SLOW_EXIT_MPS = 1.5
 DEFENSIVE_MPS2 = 4.0
 THEIR_ACCELERATION_MPS2 = 1.2
 OVER_LIMIT = 1.1
-LATE_BRAKING_MPS2 = 3.0
+LATE_BRAKING_MPS2, COURTEOUS_MPS2 = 3.0, 2.5
 BEFORE_CROSSING_M = 0.5
 SHRINKING = 0.08  # of the gap asked for, a second waited
 
@@ -188,14 +188,15 @@ class GiveWay:
         line_m = stop.at_m if stop is not None else passage.from_m
         before_line = line_m + OVER_LINE_M > bumper_m
         hold_m = line_m - self.params.front_m - self.params.stop_margin_m
-        if before_line and self._exit_blocked(passage, ours.at_m, ahead):
+        room_m = hold_m - ours.at_m
+        if before_line and _can_stop(ours.speed_mps, room_m, COURTEOUS_MPS2) and self._exit_blocked(passage, ours.at_m, ahead):
             return Hold(hold_m, *KEEP_CLEAR)
         lit = stop is not None and stop.rule.kind == LIGHT
         waited_s = self._waited_s(now_s, passage, ours, line_m)
         busy = [one for one in passage.crossings if self._busy(one, passage, ours, traffic, lit, waited_s)]
         if not busy:
             return None
-        if before_line and _can_stop(ours.speed_mps, hold_m - ours.at_m):
+        if before_line and _can_stop(ours.speed_mps, room_m):
             return Hold(hold_m, *YIELD)
         room_m = passage.from_m + min(crossing.from_m for crossing in busy) - bumper_m - BEFORE_CROSSING_M
         if room_m > 0.0 and (before_line or _can_stop(ours.speed_mps, room_m)):
@@ -276,9 +277,9 @@ class GiveWay:
         return overlap and (soonest_s < enter_s or runs_on)
 
 
-def _can_stop(speed_mps: float, room_m: float) -> bool:
+def _can_stop(speed_mps: float, room_m: float, braking_mps2: float = LATE_BRAKING_MPS2) -> bool:
     """Whether somebody who notices late still comes to rest there without an emergency; always true for one who stands."""
-    return speed_mps < STANDS_MPS or speed_mps**2 < 2.0 * LATE_BRAKING_MPS2 * room_m
+    return speed_mps < STANDS_MPS or speed_mps**2 < 2.0 * braking_mps2 * room_m
 
 
 def _soonest_s(way_m: float, speed_mps: float, limit_mps: float) -> float:

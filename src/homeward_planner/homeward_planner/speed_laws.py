@@ -15,7 +15,7 @@ GRID_M = 0.5
 PREVIEW_S = 0.7
 LAST_MPS, LAST_DECELERATION_MPS2 = 0.3, 0.45
 URGENT_MPS2 = 2.6
-RELEASE = 2.0
+RELEASE, FIRMLY = 2.0, 1.1
 STANDING_MPS = 0.02
 ANYTHING_MPS2 = 99.0
 LEAD_STOPS_MPS2, RESERVE = 8.0, 1.15  # the hardest that what is ahead may brake; how much more than needed is enough
@@ -94,10 +94,11 @@ def to_stop(s: float, v: float, stop_m: float, manner: Manner) -> float:
     """The acceleration for a stop: brake so that the envelope to it is met, and at last softly."""
     if stop_m == math.inf:
         return ANYTHING_MPS2
-    rest = stop_m - s - v * PREVIEW_S
-    if rest > 0.0:
-        return (math.sqrt(2.0 * manner.deceleration_comfort_mps2 * rest) - v) / PREVIEW_S
     left = stop_m - s
+    rest = left - v * PREVIEW_S
+    if rest > 0.0:  # a stop that becomes known late is not braked for harder than it takes
+        enough = max(RESERVE * v * v / (2.0 * left), manner.deceleration_comfort_mps2)
+        return max((math.sqrt(2.0 * manner.deceleration_comfort_mps2 * rest) - v) / PREVIEW_S, -enough)
     needed = -v * v / (2.0 * left) if left > 0.02 else -math.inf
     if v < LAST_MPS:
         return max(needed, -LAST_DECELERATION_MPS2)
@@ -127,8 +128,9 @@ def _eased(a: float, wanted: float, manner: Manner) -> float:
     """The next acceleration: towards the wanted one, its change limited; faster where braking is urgent, and in letting
     go of the brake."""
     wanted = min(max(wanted, -manner.deceleration_hard_mps2), manner.acceleration_max_mps2)
-    downward = manner.jerk_hard_mps3 if wanted < -URGENT_MPS2 else manner.jerk_comfort_mps3
-    upward = downward
+    downward = upward = manner.jerk_hard_mps3 if wanted < -URGENT_MPS2 else manner.jerk_comfort_mps3
+    if -URGENT_MPS2 <= wanted < -FIRMLY * manner.deceleration_comfort_mps2:  # to begin late would mean to end hard
+        downward = RELEASE * manner.jerk_comfort_mps3
     if a < 0.0:
         upward = manner.jerk_hard_mps3 if a < -URGENT_MPS2 else RELEASE * manner.jerk_comfort_mps3
     return min(max(wanted, a - downward * STEP_S), a + upward * STEP_S)

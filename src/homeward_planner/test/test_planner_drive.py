@@ -101,6 +101,28 @@ def test_a_car_that_brakes_hard_ahead_is_not_hit(drive, places, signals, make_ca
     assert not trip.hits
 
 
+def test_behind_a_car_that_brakes_late_for_a_red_light_it_brakes_early_and_gently(drive, places, signals, make_car) -> None:
+    """Where the queue will end is known from the light, long before the car ahead brakes for it."""
+    trip = drive(places["home"], lights=lambda now_s: signals.all(Colour.RED)).to(places["office"])
+    corridor = trip.planner.corridor
+    line_m = next(stop for stop in corridor.stops if stop.rule.kind == "light").at_m
+    state = {"s": 45.0, "then": 0.0}
+
+    def lead(now_s: float, ego) -> list[Thing]:
+        left_m = line_m - 4.0 - state["s"]
+        speed = min(11.0, math.sqrt(2.0 * 8.0 * max(left_m, 0.0)))
+        state["s"] += (now_s - state["then"]) * speed
+        state["then"] = now_s
+        return [make_car(7, Pose(*corridor.line.pose_at(state["s"])), speed)]
+
+    trip.things = lead
+    trip.run(80.0)
+    assert not trip.hits
+    assert trip.speed_mps < 0.05
+    assert trip.column("along")[-1] > line_m - 25.0
+    assert trip.column("acceleration").min() > -2.0
+
+
 def test_it_stands_at_a_stop_sign(drive, places, signals) -> None:
     trip = drive(places["hill"], lights=lambda now_s: signals.all(Colour.GREEN))
     trip.pose = places["school"]

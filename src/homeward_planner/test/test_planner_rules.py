@@ -130,6 +130,15 @@ def test_traffic_that_goes_first(minor: Minor, make_car, metres_away, speed_mps,
     assert bool(minor.holds(0.0, [other])) == waits, why
 
 
+def test_the_line_is_stopped_at_while_that_takes_no_emergency_then_the_crossing_itself(minor: Minor, make_car) -> None:
+    other = on_east_street(minor.graph, 45.0, 12.0, make_car)
+    (slow,) = minor.holds(0.0, [other], speed_mps=5.0, left_m=8.0)
+    (fast,) = minor.holds(0.0, [other], speed_mps=7.5, left_m=8.0)
+    assert slow.at_m + minor.params.front_m < minor.line_m
+    assert fast.at_m > slow.at_m, "the line can't be kept any more without braking hard"
+    assert fast.at_m + minor.params.front_m < minor.corridor.passages[0].to_m
+
+
 def test_an_empty_junction_holds_nobody(minor: Minor) -> None:
     assert minor.holds(0.0, []) == []
 
@@ -160,7 +169,7 @@ def test_the_major_road_goes_on_past_a_car_that_waits(hometown, planner_params, 
 def test_a_junction_is_not_entered_without_room_behind_it(hometown, planner_params, make_car) -> None:
     corridor = way(hometown, Pose(-150.0, -1.75, 0.0), Pose(0.0, -5.25, 0.0))
     passage = corridor.passages[0]
-    start = Start(passage.from_m - 25.0, 8.0, 0.0)
+    start = Start(passage.from_m - 32.0, 8.0, 0.0)
     limits = envelope(corridor, planner_params)
     free = drive(start, corridor.line.s_m, limits, [], [], planner_params)
     ours = Ours(free, dash(start, corridor.line.s_m, limits, planner_params))

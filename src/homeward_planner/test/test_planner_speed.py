@@ -57,6 +57,31 @@ def test_it_stops_at_a_hold_and_not_after_it(planner_params: PlannerParams, spee
 
 
 @settings(max_examples=60)
+@given(st.floats(4.0, 13.9), st.floats(1.6, 5.0))
+def test_a_stop_known_late_is_braked_for_as_hard_as_it_takes(planner_params: PlannerParams, speed: float, needed: float) -> None:
+    """In plans made anew ten times a second: no overrun, and not much harder than an even braking from the start."""
+    builds_up_s = needed / planner_params.jerk_comfort_mps3
+    way = speed**2 / (2.0 * needed) + speed * builds_up_s / 2.0
+    s, v, a, least = 0.0, speed, 0.0, 0.0
+    for _ in range(150):
+        profile = drive(Start(s, v, a), ALONG, FREE, [Hold(way, "yield", "")], [], planner_params)
+        s, v, a = float(profile.s_m[1]), float(profile.speed_mps[1]), float(profile.acceleration_mps2[1])
+        least = min(least, a)
+    assert v < 0.05
+    assert s < way + 0.15
+    assert least > -1.5 * max(needed, 1.5) - 0.2
+
+
+@pytest.mark.parametrize(("gap_m", "lead_mps"), [(30.0, 0.0), (22.0, 0.0), (30.0, 4.0), (18.0, 6.0)])
+def test_a_lead_is_braked_for_as_if_it_could_stop_at_any_moment_and_no_harder(planner_params, gap_m: float, lead_mps: float) -> None:
+    lead = Lead(planner_params.front_m + gap_m, lead_mps, "lead_vehicle", "")
+    profile = drive(Start(0.0, 10.0, -1.0), ALONG, FREE, [], [lead], planner_params)
+    room = gap_m - planner_params.standstill_gap_m + lead_mps**2 / 16.0
+    assert profile.acceleration_mps2.min() > -1.5 * max(10.0**2 / (2.0 * room), planner_params.deceleration_comfort_mps2)
+    assert profile.acceleration_mps2.min() < -1.0
+
+
+@settings(max_examples=60)
 @given(st.floats(0.0, 13.9), st.floats(0.0, 13.9), st.floats(0.0, 60.0))
 def test_it_never_reaches_what_goes_on_ahead(planner_params: PlannerParams, speed: float, other: float, spare: float) -> None:
     room = max(speed**2 - other**2, 0.0) / (2.0 * 5.0) + 0.6 * speed + 3.0
