@@ -20,7 +20,7 @@ from homeward_planner.plane import Floats
 
 STEP_S = 0.1
 # what counts as one of each error: the weights are their inverse squares
-WAY_M, SPEED_MPS, ACCELERATION_MPS2, JERK_MPS3 = 1.0, 0.3, 0.7, 3.0
+WAY_M, SPEED_MPS, ACCELERATION_MPS2, JERK_MPS3 = 0.5, 0.3, 0.7, 3.0
 ASIDE_M, TURN_RAD, LATERAL_JERK_MPS3, WHEEL_RADPS = 0.1, 0.1, 2.5, 0.6
 AT_THE_END = 4.0  # the last point's errors count this much more: they stand for all that follow
 SLOWEST_MPS = 0.5  # a car that stands has no offset to mend; the model goes on as if it rolled

@@ -64,11 +64,13 @@ def occupants(
 ) -> list[Occupant]:
     """The things on the way ahead, nearest first: those that stand or drive on it, and those about to come onto it.
 
-    `beside` tells how far to the left of the corridor the car is going to drive.
+    `beside` tells how far to the left of the corridor the car is going to drive. A car that merges counts once it is ahead
+    of ours: for one beside or behind, braking is no answer.
     """
     part = corridor.line.window(ego_m - 15.0, ego_m + params.look_ahead_m)
     nearby = [one for one in placed if abs(one.left_m) < 15.0]
-    soon = [one for one in nearby if _comes(one)]
+    middle_m = ego_m + (params.front_m - params.rear_m) / 2.0
+    soon = [one for one in nearby if _comes(one) and (one.thing.kind is Kind.PEDESTRIAN or one.s_m > middle_m)]
     outlines = [one.thing.outline() for one in nearby]
     outlines += [one.thing.outline(WALKER_S if one.thing.kind is Kind.PEDESTRIAN else CUT_IN_S) for one in soon]
     if not outlines:

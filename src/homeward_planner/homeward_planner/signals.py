@@ -17,7 +17,7 @@ UNSEEN = ("light_unknown", "The traffic light ahead can't be made out.")
 OVER_LINE_M = 1.5  # a bumper this far over the line still stands before it
 UNSEEN_FROM_M = 35.0
 REACTION_S = 0.3
-HURRIED_MARGIN_M = 0.3
+HURRIED_MARGIN_M = 0.6
 STRICTEST = (Colour.RED, Colour.YELLOW, Colour.UNKNOWN, Colour.GREEN, Colour.OFF)
 
 

@@ -240,22 +240,25 @@ def test_somebody_at_a_crosswalk(
 
 
 @pytest.mark.parametrize(
-    ("left_m", "turn_rad", "speed_mps", "in_the_way", "why"),
+    ("ahead_m", "left_m", "turn_rad", "speed_mps", "in_the_way", "why"),
     [
-        (0.0, 0.0, 5.0, True, "it drives ahead"),
-        (3.5, 0.0, 5.0, False, "it drives on the next lane"),
-        (2.0, 0.0, 0.0, True, "it stands half on the lane"),
-        (3.3, -0.4, 6.0, True, "it cuts in"),
-        (-3.5, 0.0, 5.0, False, "it drives on the lane to the right"),
-        (3.5, math.pi, 8.0, False, "it comes the other way on its own side"),
-        (0.0, math.pi, 8.0, True, "it comes the other way on our side"),
+        (35.0, 0.0, 0.0, 5.0, True, "it drives ahead"),
+        (35.0, 3.5, 0.0, 5.0, False, "it drives on the next lane"),
+        (35.0, 2.0, 0.0, 0.0, True, "it stands half on the lane"),
+        (35.0, 3.3, -0.4, 6.0, True, "it cuts in"),
+        (2.0, 3.3, -0.4, 6.0, True, "it cuts in from beside us, a little ahead"),
+        (-8.0, 3.3, -0.4, 9.0, False, "it merges behind us: braking for it would be no help"),
+        (35.0, -3.5, 0.0, 5.0, False, "it drives on the lane to the right"),
+        (35.0, 3.5, math.pi, 8.0, False, "it comes the other way on its own side"),
+        (35.0, 0.0, math.pi, 8.0, True, "it comes the other way on our side"),
     ],
 )
-def test_what_is_in_the_way(hometown, planner_params, make_car, left_m, turn_rad, speed_mps, in_the_way, why) -> None:
+def test_what_is_in_the_way(hometown, planner_params, make_car, ahead_m, left_m, turn_rad, speed_mps, in_the_way, why) -> None:
     corridor = way(hometown, Pose(-80.0, -1.75, 0.0), Pose(30.0, -1.75, 0.0))
-    x, y, heading = corridor.line.pose_at(40.0)
+    ego_m = 20.0
+    x, y, heading = corridor.line.pose_at(ego_m + ahead_m)
     other = make_car(1, Pose(x - left_m * math.sin(heading), y + left_m * math.cos(heading), heading + turn_rad), speed_mps)
-    found = occupants(corridor, 5.0, place(corridor, 5.0, [other], planner_params), planner_params)
+    found = occupants(corridor, ego_m, place(corridor, ego_m, [other], planner_params), planner_params)
     assert bool(found) == in_the_way, why
     if found:
         assert math.copysign(1.0, found[0].speed_mps) == (1.0 if abs(turn_rad) < 1.0 else -1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from homeward_cli.environment import MIDDLEWARE, ROOT, VENV, Paths, uses_install
 from homeward_cli.launch_check import port_is_free
 
 GOOD, WARNING, MISSING = "good", "warning", "missing"
+PRIORITY = 10  # homeward_runtime.priority's; the doctor works before anything is built
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,14 @@ def _buffers() -> Iterator[Finding]:
         )
 
 
+def _priority() -> Iterator[Finding]:
+    allowed = os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_RTPRIO)[1] >= PRIORITY
+    text = "real-time, so that a busy computer doesn't make commands late"
+    if not allowed:
+        text = f"ordinary (on the vehicle: LimitRTPRIO={PRIORITY} in the systemd unit, or rtprio in /etc/security/limits.d)"
+    yield Finding("priority", GOOD, text)
+
+
 def _ports() -> Iterator[Finding]:
     for port, what in ((2000, "the world"), (2001, "the world's streams"), (8080, "the dashboard")):
         free = port_is_free(port)
@@ -162,7 +172,7 @@ def _browser() -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _python, _ros, _compilers, _workspace, _node, _egl, _middleware, _shared_memory, _buffers, _ports, _clock, _can,
+    _python, _ros, _compilers, _workspace, _node, _egl, _middleware, _shared_memory, _buffers, _priority, _ports, _clock, _can,
     _machine, _browser,
 )  # fmt: skip
 

@@ -1,7 +1,9 @@
 """How fast we went along a route, beside the traffic: what the leaderboard's minimum speed is about.
 
 CARLA leaderboard 2.0 divides a route by its length into four. On each part it takes the mean of our speed and the mean of the
-speeds of all its background traffic, moment by moment; who waits at a light counts with its 0, as we do.
+speeds of its background traffic, moment by moment; who waits at a light counts with its 0, as we do. Its background traffic
+lives around the car only (a few cars ahead, behind and in the next junction, taken away once they are some tens of metres
+off); ours drives in the whole town, so those within 80 m are taken. A moment with nobody around doesn't count.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ class Pace:
     rows: list[tuple[float, float, float]] = field(default_factory=list)  # how far along the route, our speed, the traffic's
 
     def note(self, gone_m: float, ours_mps: float, theirs_mps: NDArray[np.float64]) -> None:
-        """`theirs_mps` (n): the speeds of all other vehicles now."""
+        """`theirs_mps` (n): the speeds of the other vehicles around now."""
         if len(theirs_mps):
             self.rows.append((gone_m, ours_mps, float(theirs_mps.mean())))
 

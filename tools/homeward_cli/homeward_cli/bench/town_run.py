@@ -18,6 +18,7 @@ STOP_LOOK_BACK_M, STOPPED_MPS = 6.0, 0.15
 PROGRESS_WINDOW_M, OFF_ROUTE_M = 40.0, 12.0
 DEPARTURE_COUNTS_S = 5.0
 PACE_EVERY = 5  # ticks
+AROUND_M = 80.0  # see town_pace
 LINE_STEP_M = 1.0  # fine enough to be found on, however long the straight parts of a map
 BEHIND = -0.5  # cosine: the other's middle lies this far behind ours
 
@@ -101,13 +102,13 @@ class TownDrive:
             self.gone_m = max(self.gone_m, float(self.along[window][int(away.argmin())]))
 
         if self.trip.ticks % PACE_EVERY == 0:
-            self.pace.note(self.gone_m, velocity.length(), self._traffic_mps(seen))
+            self.pace.note(self.gone_m, velocity.length(), self._traffic_mps(seen, transform.location))
 
-    def _traffic_mps(self, seen: Any) -> Any:
-        """(n,) the speeds of all traffic."""
+    def _traffic_mps(self, seen: Any, here: Any) -> Any:
+        """(n,) the speeds of the traffic around."""
         cars = self.trip.sensors.traffic.cars if self.trip.sensors.traffic else ()
         found = [one for one in map(seen.find, (car.id for car in cars)) if one is not None]
-        return np.array([one.get_velocity().length() for one in found])
+        return np.array([one.get_velocity().length() for one in found if one.get_transform().location.distance(here) < AROUND_M])
 
     def _on_planner_state(self, message: Any) -> None:
         """For how long each reason held us back."""

@@ -39,7 +39,7 @@ class Contact:
 
 @dataclass(frozen=True)
 class Drive:
-    """One route. Speeds are means over parts of it (`town_pace`): ours and all traffic's (None: there is none)."""
+    """One route. Speeds are means over parts of it (`town_pace`): ours and that of the traffic around (None: there is none)."""
 
     length_m: float
     gone_m: float

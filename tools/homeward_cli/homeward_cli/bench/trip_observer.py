@@ -19,6 +19,7 @@ from homeward_runtime.ledger import Interface
 from homeward_runtime.rclpy_host import qos_profile
 
 ENGAGE_S, CALL_S, SAY_EVERY_S = 20.0, 5.0, 15.0
+STANDS_S = 1.0  # noted after the arrival: the last jolt is judged with what follows it
 
 
 class TripObserver:
@@ -140,8 +141,9 @@ class TripObserver:
             if time.monotonic() - said > SAY_EVERY_S:
                 said = time.monotonic()
                 say(f"{state.distance_remaining_m:.0f} m to go; {state.text or 'driving'}")
-        self.noting = False
         self.simulated_s = self._simulated_now() - start_s
+        self.spin(STANDS_S)
+        self.noting = False
 
     def _simulated_now(self) -> float:
         return seconds_of(self.latest[ledger.PLANNER_STATE.name].header.stamp)
