@@ -25,7 +25,7 @@ class CanBridgeNode(CarNode):
     """Frames <-> vehicle/state and vehicle/drive_command."""
 
     name = "can_bridge"
-    urgent = True
+    priority = 20
 
     def configure(self) -> None:
         self.params = self.load_params(BridgeParams)

@@ -27,7 +27,7 @@ class EcusNode(CarNode):
     """Plays the car's ECUs: actuator frames become vehicle control, the vehicle's motion becomes status frames."""
 
     name = "ecus"
-    urgent = True
+    priority = 15
 
     def configure(self) -> None:
         self.params = self.load_params(EcuParams)

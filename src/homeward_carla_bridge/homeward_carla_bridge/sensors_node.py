@@ -30,7 +30,7 @@ class SensorsNode(CarNode):
     """CARLA's sensors as ROS topics, with /clock; the owner of the tick unless `tick` says otherwise."""
 
     name = "sensors"
-    urgent = True
+    priority = 15
 
     def configure(self) -> None:
         self.params = self.load_params(SensorParams)

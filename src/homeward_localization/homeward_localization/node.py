@@ -18,7 +18,7 @@ class LocalizationNode(CarNode):
     """vehicle/state, sensing/imu and sensing/gnss -> localization/state, localization/odometry, /tf."""
 
     name = "localization"
-    urgent = True
+    priority = 15
 
     def configure(self) -> None:
         self.params = self.load_params(LocalizationParams)

@@ -31,6 +31,7 @@ class IdealPerception(CarNode):
     """sim/truth/* -> perception/objects and perception/traffic_lights."""
 
     name = "perception"
+    priority = 10
 
     def configure(self) -> None:
         self.params = self.load_params(IdealParams)

@@ -24,7 +24,7 @@ class ControllerNode(CarNode):
     """planner/trajectory, localization/state and vehicle/state -> vehicle/drive_command."""
 
     name = "controller"
-    urgent = True
+    priority = 20
 
     def configure(self) -> None:
         self.params = self.load_params(ControllerParams)

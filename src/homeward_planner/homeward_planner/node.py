@@ -58,6 +58,7 @@ class PlannerNode(CarNode):
     """Objects, lights and the car's position in; a trajectory and what the planner does out."""
 
     name = "planner"
+    priority = 10
 
     def configure(self) -> None:
         self.params = self.load_params(PlannerNodeParams)

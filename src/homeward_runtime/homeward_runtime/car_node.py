@@ -90,7 +90,7 @@ class CarNode:
     """Subclass it, name it, fill in configure()."""
 
     name = ""
-    urgent = False  # whether the car's motion hangs on its being in time: it gets the processor before others
+    priority = 5  # real-time, where the system allows it: the nearer to the wheels, the higher
 
     def __init__(self, host: Host) -> None:
         self._host = host

@@ -1,8 +1,9 @@
-"""Who gets the processor first: the nodes that the car's motion hangs on run before whatever else the computer does.
+"""Who gets the processor first: the car's nodes run before whatever else the computer does.
 
 A real-time priority (sched(7), SCHED_RR) takes the privilege CAP_SYS_NICE or a limit that allows it (RLIMIT_RTPRIO); without,
-a node runs as before. The kernel keeps a share of each core for the others (sched_rt_runtime_us), so that a node that
-runs wild doesn't take the machine with it.
+a node runs as before. All nodes have one, the least of them too: the middleware's queues in shared memory are guarded by
+mutexes, and a reader that is put aside while it holds one keeps its writer waiting, however high that ranks. The kernel
+keeps a share of each core for the others (sched_rt_runtime_us), so that a node that runs wild doesn't take the machine with it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-PRIORITY = 10  # above all that is ordinary, below what the kernel runs at 50
 
-
-def go_first(priority: int = PRIORITY) -> str:
-    """Give all threads of this process a real-time priority. What they start later (a thread for each new peer) has it too.
+def go_first(priority: int) -> str:
+    """Give all threads of this process a real-time priority (1 to 99, the higher the sooner). What they start later (a
+    thread for each new peer) has it too.
 
     Returns the reason where the system doesn't allow it, else "".
     """

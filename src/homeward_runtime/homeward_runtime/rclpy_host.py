@@ -300,7 +300,7 @@ def main(node_class: type[CarNode]) -> int:
         executor = SingleThreadedExecutor()
         executor.add_node(host)
         host.start()
-        why_not = go_first() if node_class.urgent else ""
+        why_not = go_first(node_class.priority)
         if why_not:
             host.get_logger().debug(f"no real-time priority: {why_not}")
         while not (stopping or host.failed):

@@ -16,7 +16,7 @@ if sys.argv[1] == "forbidden":
 waits = threading.Event()
 thread = threading.Thread(target=waits.wait)
 thread.start()
-why = go_first()
+why = go_first(7)
 later = []
 fresh = threading.Thread(target=lambda: later.append(os.sched_getscheduler(0)))
 fresh.start()

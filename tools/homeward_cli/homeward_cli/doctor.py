@@ -20,7 +20,7 @@ from homeward_cli.environment import MIDDLEWARE, ROOT, VENV, Paths, uses_install
 from homeward_cli.launch_check import port_is_free
 
 GOOD, WARNING, MISSING = "good", "warning", "missing"
-PRIORITY = 10  # homeward_runtime.priority's; the doctor works before anything is built
+PRIORITY = 20  # the highest that a node asks for (CarNode.priority); the doctor works before anything is built
 
 
 @dataclass(frozen=True)

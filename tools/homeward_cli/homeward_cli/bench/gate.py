@@ -18,7 +18,8 @@ PACKAGE, RUNTIME = ROOT / "src/homeward_can_bridge", ROOT / "src/homeward_runtim
 PROVEN = ("command_gate", "body_gate", "stop_plan")
 NEEDED = ("__init__", "vehicle")
 RUNTIME_PROVEN, RUNTIME_NEEDED = ("key_code",), ("__init__", "outcome")
-TESTS = ("test_can_command_gate", "test_can_body_gate", "test_can_stop_plan", "test_can_key_code")
+TESTS = ("gate_cases", "test_can_command_gate", "test_can_gate_stopping", "test_can_gate_braking", "test_can_body_gate",
+         "test_can_stop_plan", "test_can_key_code")  # fmt: skip
 SETTINGS = """[mutmut]
 source_paths=
     homeward_can_bridge

@@ -14,8 +14,9 @@ from homeward_cli.bench.trip_quality import TripQuality
 from homeward_interfaces.msg import Engagement, LocalizationState, PlannerState
 from homeward_interfaces.srv import DriveTo, SetEngaged
 from homeward_runtime import ledger
-from homeward_runtime.car_node import message_class, seconds_of
+from homeward_runtime.car_node import CarNode, message_class, seconds_of
 from homeward_runtime.ledger import Interface
+from homeward_runtime.priority import go_first
 from homeward_runtime.rclpy_host import qos_profile
 
 ENGAGE_S, CALL_S, SAY_EVERY_S = 20.0, 5.0, 15.0
@@ -28,6 +29,7 @@ class TripObserver:
     def __init__(self) -> None:
         rclpy.init()
         self.node = rclpy.create_node("trip_benchmark")
+        go_first(CarNode.priority)  # who listens late keeps who speaks waiting
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
         self.latest: dict[str, Any] = {}
