@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import pytest
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.srv import GetState
 from nav2_msgs.action import ComputePathThroughPoses, ComputePathToPose, NavigateToPose
@@ -129,6 +130,17 @@ def test_a_path_from_somewhere_else_begins_there(observer: Any) -> None:
 def test_an_unknown_place_is_refused_and_the_known_ones_are_named(observer: Any) -> None:
     outcome = observer.call(ledger.DRIVE_TO, place="Atlantis").outcome
     assert outcome.outcome == Outcome.REFUSED and "Office" in outcome.text
+
+
+def test_a_goal_may_say_when_to_be_there(observer: Any) -> None:
+    now_s = observer.newest(ledger.PLANNER_STATE).header.stamp.sec
+    outcome = observer.call(ledger.DRIVE_TO, place="Office", not_after=Time(sec=now_s + 20)).outcome
+    assert (outcome.outcome, outcome.reason) == (Outcome.REFUSED, "too_late"), outcome.text
+    assert observer.call(ledger.DRIVE_TO, place="Office", not_before=Time(sec=now_s + 900)).outcome.outcome == Outcome.DONE
+    observer.until(lambda: observer.newest(ledger.PLANNER_STATE).reason == "too_early", 10.0, "a car that waits to set off")
+    assert observer.newest(ledger.PLANNER_STATE).time_remaining_s > 800.0
+    observer.call(ledger.CANCEL_DRIVE)
+    observer.until(lambda: observer.newest(ledger.PLANNER_STATE).mode == PlannerState.IDLE, 10.0, "an idle planner")
 
 
 def test_a_goal_gives_feedback_moves_nothing_until_engaged_and_can_be_cancelled(observer: Any) -> None:

@@ -15,6 +15,9 @@ from homeward_planner.parking import Parking
 from homeward_planner.plane import wrapped
 from homeward_planner.route import ALONG_RAD, START_REACH_M, Refusal
 from homeward_planner.scene import Pose
+from homeward_planner.tracks import BEHIND_M
+from homeward_planner.way import Way
+from homeward_planner.way import place as place_on
 
 LANE_REACH_M, DIRECT_M = 15.0, 14.0
 OUT_AHEAD_M = (7.0, 11.0, 15.0)
@@ -43,6 +46,16 @@ def plan_journey(parking: Parking, find_way: FindWay, start: Pose, goal: Pose) -
     if place_at(graph, start, params) is None and graph.places_near(start, START_REACH_M, ALONG_RAD):
         return _onward(parking, find_way, start, goal, park_at)
     return _out_first(parking, find_way, start, goal, park_at)
+
+
+def least_time_s(journey: Journey, start: Pose, params: PlannerParams) -> float:
+    """How long it takes at least: the road at its limits; driving out and in are not counted."""
+    corridor = journey.corridor
+    if corridor is None:
+        return 0.0
+    from_m = place_on(corridor, journey.out_to or start, BEHIND_M / 2.0)[0]
+    here_s, goal_s = np.interp([from_m, corridor.goal_m], corridor.line.s_m, Way.along(corridor, params).time_s)
+    return float(goal_s - here_s)
 
 
 def place_at(graph: LaneGraph, pose: Pose, params: PlannerParams) -> ParkingPlace | None:

@@ -16,6 +16,7 @@ from homeward_planner.corridor import Corridor
 from homeward_planner.planner_state import Mode, PlannerState
 from homeward_planner.route import GOAL_OUTSIDE_MAP, NO_WAY, START_OUTSIDE_MAP, Refusal
 from homeward_planner.scene import Pose
+from homeward_planner.time_window import Timetable
 
 UNKNOWN, TF_ERROR = 9000, 9002  # nav2_msgs: navigation
 PATH_CODES = {START_OUTSIDE_MAP: 203, GOAL_OUTSIDE_MAP: 204, NO_WAY: 208, "no_localization": 202}
@@ -67,6 +68,7 @@ class Trip:
     poses: list[Pose]
     name: str
     began_s: float
+    timetable: Timetable = field(default_factory=Timetable)
     cancelling: bool = False
     under_way: bool = field(default=False)
 
@@ -79,7 +81,9 @@ class Navigation:
         self.trip: Trip | None = None
         self.name = ""
 
-    def begin(self, ticket: Any, poses: list[Pose], name: str, now_s: float) -> tuple[Refusal | None, list[Ending]]:
+    def begin(
+        self, ticket: Any, poses: list[Pose], name: str, now_s: float, timetable: Timetable | None = None
+    ) -> tuple[Refusal | None, list[Ending]]:
         """Start a trip. A refusal changes nothing of what was under way."""
         if not poses:
             return Refusal("no_goal", "There is no goal in the request."), []
@@ -87,7 +91,7 @@ class Navigation:
         if refusal is not None:
             return refusal, []
         endings = self._ended(How.ABORT, UNKNOWN, "Another goal took its place.")
-        self.trip, self.name = Trip(ticket, list(poses), name, now_s), name
+        self.trip, self.name = Trip(ticket, list(poses), name, now_s, timetable or Timetable()), name
         return None, endings
 
     def cancel(self, ticket: Any = None) -> None:
@@ -113,6 +117,16 @@ class Navigation:
             return self._ended(how, 0 if trip.cancelling else UNKNOWN, "The goal was given up.")
         trip.under_way = trip.under_way or state.mode is not Mode.IDLE
         return []
+
+    def waits_s(self, now_s: float) -> float:
+        """How long it is too early to set off; 0 once it isn't."""
+        if self.trip is None or self.trip.cancelling:
+            return 0.0
+        return self.trip.timetable.waits_s(now_s)
+
+    def late_s(self, now_s: float, state: PlannerState) -> float:
+        """How much too late the car will be at least; 0 while it can be in time."""
+        return self.trip.timetable.late_s(now_s, state.time_remaining_s) if self.trip is not None else 0.0
 
     def _ended(self, how: How, code: int = 0, text: str = "") -> list[Ending]:
         trip, self.trip = self.trip, None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -14,9 +15,10 @@ from std_srvs.srv import Trigger
 from homeward_interfaces.msg import Outcome, Place, Places
 from homeward_interfaces.srv import DriveTo
 from homeward_planner import convert, lanelet_map
-from homeward_planner.core import Planner
+from homeward_planner.core import NO_POSITION, STANDING_MPS, Planner
 from homeward_planner.corridor import Corridor
 from homeward_planner.driver_desk import DriverDesk
+from homeward_planner.journey import least_time_s, plan_journey
 from homeward_planner.map_origin import MapError
 from homeward_planner.navigation import (
     PATH_CODES,
@@ -31,9 +33,11 @@ from homeward_planner.navigation import (
     way_through,
 )
 from homeward_planner.parameters import PlannerParams
+from homeward_planner.planner_state import Mode, PlannerOutput
 from homeward_planner.route import Refusal
 from homeward_planner.scene import Pose
 from homeward_planner.scene_markers import scene_markers
+from homeward_planner.time_window import ANY_TIME, EARLY, Timetable, TimeWindow, spoken
 from homeward_runtime import ledger, rclpy_host
 from homeward_runtime.car_node import CarNode, Run, message_class, seconds_of
 from homeward_runtime.faults import Severity, fault
@@ -133,7 +137,7 @@ class PlannerNode(CarNode):
         now_s, began_ns = self.now_s(), self.monotonic_ns()
         ego, things = self.ego(now_s), self.things(now_s)
         watched = self.desk.look(now_s, ego, things)
-        output = self.planner.step(now_s, ego, things, self.lights)
+        output = self.timely(now_s, self.planner.step(now_s, ego, things, self.lights))
         seen = self.objects
         sensor_stamp, receipt_ns = (seen.header.stamp, seen.sensor_receipt_ns) if seen is not None else (Time(), 0)
         self.trajectory.publish(convert.trajectory_message(output, round(now_s * 1e9), sensor_stamp, receipt_ns, watched.braking))
@@ -158,11 +162,38 @@ class PlannerNode(CarNode):
             self.shown = corridor.route if corridor is not None else None
             self.route.publish(convert.path_message(corridor, self.stamp()))
 
+    def timely(self, now_s: float, output: PlannerOutput) -> PlannerOutput:
+        """The step's output, or a car that waits to set off; and whether it is going to be late."""
+        waits_s = self.navigation.waits_s(now_s)
+        if waits_s > 0.0 and output.state.mode in (Mode.DRIVING, Mode.WAITING, Mode.BLOCKED):
+            rest_s = output.state.time_remaining_s + waits_s
+            early = replace(output.state, mode=Mode.WAITING, reason=EARLY[0], text=EARLY[1], time_remaining_s=rest_s)
+            return replace(output, trajectory=None, state=early)
+        late_s = self.navigation.late_s(now_s, output.state)
+        late = (fault("planner.late", f"at least {spoken(late_s)}"),) if late_s > 0.0 else ()
+        return replace(output, faults=(*output.faults, *late))
+
     # goals
-    def begin(self, ticket: Any, poses: list[Pose], name: str) -> Refusal | None:
-        refusal, endings = self.navigation.begin(ticket, poses, name, self.now_s())
+    def begin(self, ticket: Any, poses: list[Pose], name: str, window: TimeWindow = ANY_TIME) -> Refusal | None:
+        timetable = self.timetable(poses[0], window) if window.limited else Timetable()
+        if isinstance(timetable, Refusal):
+            return timetable
+        refusal, endings = self.navigation.begin(ticket, poses, name, self.now_s(), timetable)
         self.finish(endings)
         return refusal
+
+    def timetable(self, goal: Pose, window: TimeWindow) -> Timetable | Refusal:
+        """When to set off for a goal. A refusal says why it can't be reached in time."""
+        now_s = self.now_s()
+        ego = self.ego(now_s)
+        if ego is None or self.planner.parking is None:
+            return NO_POSITION
+        journey = plan_journey(self.planner.parking, self.planner.find_way, ego.pose, goal)
+        if isinstance(journey, Refusal):
+            return journey
+        least_s = least_time_s(journey, ego.pose, self.params)
+        refusal = window.refusal(now_s, least_s, abs(ego.speed_mps) < STANDING_MPS)
+        return refusal if refusal is not None else Timetable(window.departs_s(least_s), window.not_after_s)
 
     def on_goal_pose(self, message: Any) -> None:
         try:
@@ -179,7 +210,7 @@ class PlannerNode(CarNode):
             outcome = Outcome(outcome=Outcome.REFUSED, reason="unknown_place",
                               text=f"There is no place '{request.place}'. There are: {names}.")  # fmt: skip
         else:
-            refusal = self.begin(None, [Pose(place.x_m, place.y_m, place.yaw_rad)], place.label)
+            refusal = self.begin(None, [Pose(place.x_m, place.y_m, place.yaw_rad)], place.label, _window(request))
             outcome = Outcome(outcome=Outcome.DONE) if refusal is None else Outcome(
                 outcome=Outcome.REFUSED, reason=refusal.code, text=refusal.text)  # fmt: skip
         return DriveTo.Response(outcome=outcome)
@@ -254,6 +285,12 @@ class PlannerNode(CarNode):
                 return Refusal("no_localization", "The car does not know where it is yet.")
             start = ego.pose
         return way_through(self.planner.find_way, start, poses)
+
+
+def _window(request: Any) -> TimeWindow:
+    """Times of 0 are no limits."""
+    early_s, late_s = seconds_of(request.not_before), seconds_of(request.not_after)
+    return TimeWindow(early_s if early_s > 0.0 else -math.inf, late_s if late_s > 0.0 else math.inf)
 
 
 def main() -> None:

@@ -56,6 +56,7 @@ _ROWS = (
     ("planner.off_road", W, "The car is not on a road of the map.", "Drive it onto a road."),
     ("planner.blocked", W, "The way is blocked.", "Take over, or choose another goal."),
     ("planner.unsure_position", W, "The car is not sure where it is and drives slower.", "See localization's faults."),
+    ("planner.late", W, "The car will be there too late.", "Tell who waits; nothing that is safe makes it faster."),
     ("planner.no_room", W, "There is no room to park, or to drive out.", "Take over, or choose another place."),
     ("planner.slow", W, "Planning takes too long.", "Close other programs on the vehicle computer."),
     ("planner.failed", E, "Planning failed; the car is stopping.", "Report it with the recording of the drive."),

@@ -294,13 +294,13 @@ def main(node_class: type[CarNode]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     _leave_in_time()
+    why_not = go_first(node_class.priority)  # its start too: a node that died is wanted back soon
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # else the context is gone before the goodbye
         host = RclpyHost(node_class, tuple(sys.argv))
         executor = SingleThreadedExecutor()
         executor.add_node(host)
         host.start()
-        why_not = go_first(node_class.priority)
         if why_not:
             host.get_logger().debug(f"no real-time priority: {why_not}")
         while not (stopping or host.failed):
