@@ -17,12 +17,12 @@ from homeward_planner.candidates import Aim
 from homeward_planner.corridor import Corridor
 from homeward_planner.drivable import Drivable
 from homeward_planner.lane_graph import LaneGraph
-from homeward_planner.motion_costs import Body, Weights
+from homeward_planner.motion_costs import ROW_BEND, ROW_V, ROW_X, ROW_Y, ROW_YAW, Body, Weights
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.plane import Floats, Line
 from homeward_planner.scene import Ego, Kind, Pose, Thing
 from homeward_planner.speed_profile import Profile
-from homeward_planner.threats import ROOM_M, STEPS, Expected, Watch, as_motion, forecast_of
+from homeward_planner.threats import ROOM_M, STEPS, TOWARDS, Expected, Watch, along_braking, as_motion, forecast_of
 from homeward_planner.trajectory import Trajectory
 
 EVADING = "evading"
@@ -35,6 +35,8 @@ BEHIND_M, AHEAD_M = 20.0, 110.0
 LIKED_M, NEAR_M, GOES_ON_S = 0.6, 0.6, 0.5  # room liked; a threat for so long stays one within so much
 STEP_S = 0.1
 KEPT_M, KEPT_MPS, CARRIED_ON_S = 1.5, 3.5, 0.35
+MOVES_MPS = 1.0
+BRAKINGS_MPS2 = (3.0, 4.0, 5.0, 6.0, 7.0, 7.8)  # tried before the car leaves its way
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,7 @@ class Evasion:
         self.watch = Watch(graph)
         self.body = body_of(params)
         self._last: Trajectory | None = None
+        self._swerved_s: float | None = None
         self.foreseen = Foreseen()
 
     def look(
@@ -99,11 +102,29 @@ class Evasion:
         threats = self.watch.threats(self.body, motion, expected, NEAR_M if evades else ROOM_M)
         if not threats or self.surface is None or ego.speed_mps < 0.1:
             return None
-        return self._instead(now_s, ego, way, profile, planned, expected, threats)
+        text = _words(threats, ego)
+        swerves = self._swerved_s is not None and 0.0 <= now_s - self._swerved_s <= GOES_ON_S
+        comes = any(_comes(one.thing, ego) for one in threats)  # to stand still is no way out
+        braked = None if swerves or comes else self._braked(now_s, profile, motion, expected, text)
+        if braked is not None:
+            self._last = braked.trajectory
+            return braked
+        self._swerved_s = now_s
+        return self._instead(now_s, ego, way, profile, planned, expected, text)
+
+    def _braked(
+        self, now_s: float, profile: Profile, motion: Floats, expected: Sequence[Expected], text: str
+    ) -> Evasive | None:
+        """Along the planned path, braking no harder than it takes; None where no braking would do."""
+        for number, braking_mps2 in enumerate(BRAKINGS_MPS2):
+            if not self.watch.threats(self.body, along_braking(motion, braking_mps2), expected, NEAR_M):
+                firmer = BRAKINGS_MPS2[min(number + 1, len(BRAKINGS_MPS2) - 1)]
+                return _along(now_s, profile, along_braking(motion, firmer), firmer, text)
+        return None
 
     def _instead(
         self, now_s: float, ego: Ego, ahead: WayAhead, profile: Profile, planned: Trajectory,
-        expected: Sequence[Expected], threats: Sequence[Expected],
+        expected: Sequence[Expected], text: str,
     ) -> Evasive | None:
         assert self.surface is not None
         way, from_m = _way_around(ahead, profile, self.params.deceleration_comfort_mps2)
@@ -116,8 +137,6 @@ class Evasion:
         )  # fmt: skip
         if found is None:
             return None
-        nearest = min(threats, key=lambda one: _apart(one.thing, ego)).thing
-        text = WORDS.get(nearest.kind, "Avoiding a collision.")
         path = self._last = found.trajectory
         speeds = (path.speed_mps, path.acceleration_mps2)
         return Evasive(Profile(path.time_s, found.s_m + from_m, *speeds, EVADING, text), path, found.free)
@@ -161,6 +180,25 @@ def _way_around(ahead: WayAhead, profile: Profile, braking_mps2: float) -> tuple
     moved = Line(line.points_m, line.s_m - from_m, line.heading_rad, line.curvature_1pm)
     to_stop = np.sqrt(2.0 * braking_mps2 * np.maximum(ahead.stop_m - line.s_m, 0.0))
     return sampling.Way.along(moved, np.minimum(ahead.envelope_mps[part], to_stop)), from_m
+
+
+def _words(threats: Sequence[Expected], ego: Ego) -> str:
+    nearest = min(threats, key=lambda one: _apart(one.thing, ego)).thing
+    return WORDS.get(nearest.kind, "Avoiding a collision.")
+
+
+def _comes(thing: Thing, ego: Ego) -> bool:
+    return thing.speed_mps > MOVES_MPS and math.cos(thing.pose.yaw_rad - ego.pose.yaw_rad) < TOWARDS
+
+
+def _along(now_s: float, profile: Profile, braked: Floats, braking_mps2: float, text: str) -> Evasive:
+    """A braked motion along the way as a profile and as a trajectory."""
+    times = np.arange(braked.shape[1]) * STEP_S
+    speed = braked[ROW_V]
+    slowing = np.where(speed > 0.0, -braking_mps2, 0.0)
+    gone = np.concatenate([[0.0], np.cumsum((speed[1:] + speed[:-1]) / 2.0 * STEP_S)])
+    path = Trajectory(now_s, times, braked[ROW_X], braked[ROW_Y], braked[ROW_YAW], speed, slowing, braked[ROW_BEND])
+    return Evasive(Profile(times, profile.s_m[0] + gone, speed, slowing, EVADING, text), path, True)
 
 
 def _apart(thing: Thing, ego: Ego) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from homeward_interfaces.msg import DriveMode, Engagement, LocalizationState, Outcome, TrackedObject, TrackedObjects, VehicleState
-from homeward_interfaces.srv import SetEngaged, SetMode
+from homeward_interfaces.srv import DriveTo, SetEngaged, SetMode
 from homeward_planner.node import PlannerNode
 from homeward_planner.scene import Pose
 from homeward_runtime import ledger
@@ -166,7 +166,7 @@ def test_a_wish_that_is_taken_back_before_the_plan_is_out_never_engages(world: W
 
 def test_a_goal_while_cruising_makes_it_pilot(world: World) -> None:
     world.ask(DriveMode.CRUISE, 9.0)
-    assert world.planner.on_drive_to(type("Request", (), {"place": "office"})()).outcome.outcome == Outcome.DONE
+    assert world.planner.on_drive_to(DriveTo.Request(place="office")).outcome.outcome == Outcome.DONE
     world.ticks(3)
     assert (world.mode.mode, world.mode.reason) == (DriveMode.PILOT, "pilot")
     assert "there is a goal" in world.ask(DriveMode.CRUISE).text

@@ -39,6 +39,7 @@ def test_somebody_who_steps_out_is_not_hit(drive, places, signals, ahead_m: floa
     trip.things = things
     trip.run(8.0)
     assert not trip.hits
+    assert np.abs(trip.column("left")).max() < 0.4, "braking is enough: it keeps to its lane"
     assert trip.speed_mps > 3.0, "it goes on after that"
 
 

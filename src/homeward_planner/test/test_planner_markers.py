@@ -61,12 +61,11 @@ def test_what_is_expected_of_a_car_ahead_lies_along_its_lane(drive, places, sign
 
 def test_the_candidates_are_shown_where_the_plan_would_have_hit_somebody(drive, places, signals) -> None:
     trip = under_way(drive, places, signals)
-    x, y, yaw = trip.planner.corridor.line.pose_at(trip.planner._at_m + 24.0)
-    began_s = trip.now_s
+    line, from_m, began_s = trip.planner.corridor.line, trip.planner._at_m + 70.0, trip.now_s
 
     def things(now_s: float, ego) -> list[Thing]:
-        gone = 2.0 * (now_s - began_s) - 2.6
-        return [Thing(9, Kind.PEDESTRIAN, Pose(x - gone * math.sin(yaw), y + gone * math.cos(yaw), yaw + math.pi / 2), 0.5, 0.5, 2.0)]
+        x, y, yaw = line.pose_at(from_m - 8.0 * (now_s - began_s))
+        return [Thing(9, Kind.CAR, Pose(x, y, yaw + math.pi), 4.5, 1.9, 8.0)]
 
     trip.things = things
     trip.run(4.0, until=lambda one: one.output.foreseen is not None and one.output.foreseen.search is not None)
