@@ -193,9 +193,9 @@ def _comes(thing: Thing, ego: Ego) -> bool:
 
 def _along(now_s: float, profile: Profile, braked: Floats, braking_mps2: float, text: str) -> Evasive:
     """A braked motion along the way as a profile and as a trajectory."""
-    times = np.arange(braked.shape[1]) * STEP_S
+    times: Floats = np.arange(braked.shape[1], dtype=np.float64) * STEP_S
     speed = braked[ROW_V]
-    slowing = np.where(speed > 0.0, -braking_mps2, 0.0)
+    slowing: Floats = np.where(speed > 0.0, -braking_mps2, 0.0)
     gone = np.concatenate([[0.0], np.cumsum((speed[1:] + speed[:-1]) / 2.0 * STEP_S)])
     path = Trajectory(now_s, times, braked[ROW_X], braked[ROW_Y], braked[ROW_YAW], speed, slowing, braked[ROW_BEND])
     return Evasive(Profile(times, profile.s_m[0] + gone, speed, slowing, EVADING, text), path, True)
