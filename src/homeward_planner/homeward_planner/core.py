@@ -33,7 +33,7 @@ from homeward_runtime.faults import fault
 NO_POSITION = Refusal("no_localization", "The car does not know where it is yet.")
 NO_MAP = Refusal("no_map", "There is no map.")
 WRONG_WAY_RAD = math.radians(100.0)
-STANDING_MPS = 0.05
+STANDING_MPS, PASSED_M = 0.05, 3.0  # somebody may have pushed the car past its goal
 SEEK_AGAIN_S, BLOCKER_M = 10.0, 10.0
 WENT_ROUND_M, WENT_ROUND_S = 3.0, 8.0
 
@@ -277,7 +277,7 @@ class Planner:
         if self._cancelled:
             self._end(Mode.IDLE)
             return True
-        if self._keeps is None and abs(self._way.corridor.goal_m - s_m) < self.params.arrival_m:
+        if self._keeps is None and -PASSED_M < self._way.corridor.goal_m - s_m < self.params.arrival_m:
             park_at = self._park_at
             self._end(Mode.ARRIVED)
             if park_at is not None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from homeward_planner.jit import compiled
-from homeward_planner.lane_graph import LaneGraph
+from homeward_planner.lane_graph import LaneGraph, OnLane
 from homeward_planner.motion_costs import ROW_V, ROW_X, ROW_Y, ROW_YAW, Body, gap
 from homeward_planner.plane import Floats
 from homeward_planner.prediction import Forecast, Predictor, travelled, turning
@@ -26,6 +26,7 @@ FORESEEN_S = 4.0
 STEPS = round(FORESEEN_S / STEP_S)
 KEEPS_LEFT_M, KEEPS_TURN_RAD = 1.0, 0.12  # a thing within these of its lane's middle, now and soon, keeps to it
 SOON_S = 1.0
+BEND_LAG_M, SHARPEST_1PM = 3.0, 0.15  # so much earlier or later a driver turns than the lane does
 LEAVING_S, WALKING_S = 2.5, 3.0  # so far ahead a motion that no lane explains is believed
 CROSSING_RAD = (math.radians(30.0), math.radians(150.0))
 TOWARDS = -0.8  # the cosine between two headings
@@ -106,11 +107,19 @@ class Watch:
     def _kept_lanes(self, thing: Thing, way_m: Floats) -> list[Floats]:
         if thing.kind is Kind.PEDESTRIAN:
             return []
-        places = self.graph.places_near(thing.pose, KEEPS_LEFT_M, KEEPS_TURN_RAD)
-        soon = (abs(one.left_m + SOON_S * thing.speed_mps * math.sin(one.turn_rad)) for one in places)
-        if min(soon, default=math.inf) > KEEPS_LEFT_M:
+        places = self.graph.places_near(thing.pose, KEEPS_LEFT_M, KEEPS_TURN_RAD + BEND_LAG_M * SHARPEST_1PM)
+        if not any(self._keeps_to(place, thing.speed_mps) for place in places):
             return []
         return list(itertools.islice(self._predictor.ways(thing, way_m), MOST_WAYS))
+
+    def _keeps_to(self, place: OnLane, speed_mps: float) -> bool:
+        """Whether a thing stays near a lane's middle, now and soon; in a bend it may turn a little early or late."""
+        line = self.graph.lanes[place.lane].line
+        near = line.window(place.s_m - BEND_LAG_M, place.s_m + BEND_LAG_M)
+        bend_1pm = min(float(np.abs(line.curvature_1pm[near]).max(initial=0.0)), SHARPEST_1PM)
+        off_rad = max(abs(place.turn_rad) - BEND_LAG_M * bend_1pm, 0.0)
+        drift_m = math.copysign(SOON_S * speed_mps * math.sin(off_rad), place.turn_rad)
+        return off_rad <= KEEPS_TURN_RAD and abs(place.left_m + drift_m) <= KEEPS_LEFT_M
 
     def _hits(self, body: Body, motion: Floats, one: Expected, room_m: float) -> bool:
         last = round(one.until_s / STEP_S)

@@ -16,6 +16,7 @@ from homeward_planner.speed_profile import Profile, Start, envelope
 
 NEAR_M = 20.0
 KEPT_M, KEPT_MPS = 1.5, 1.0  # a plan is carried on while the car is this close to it
+RESTS_M = 0.4  # and a plan to stand, while it stands there
 STANDING_MPS = 0.05
 INDICATE_M, INDICATE_S = 25.0, 3.0
 
@@ -52,7 +53,8 @@ def start_of(last: tuple[float, Profile] | None, now_s: float, s_m: float, ego: 
         then_s, plan = last
         age_s = now_s - then_s
         planned = [float(np.interp(age_s, plan.time_s, row)) for row in (plan.s_m, plan.speed_mps, plan.acceleration_mps2)]
-        close = abs(planned[0] - s_m) < KEPT_M and abs(planned[1] - ego.speed_mps) < KEPT_MPS
+        rests = planned[1] < STANDING_MPS and abs(ego.speed_mps) < STANDING_MPS
+        close = abs(planned[0] - s_m) < (RESTS_M if rests else KEPT_M) and abs(planned[1] - ego.speed_mps) < KEPT_MPS
         if close and 0.0 <= age_s < 1.0:
             return Start(*planned)
     calm = min(max(ego.acceleration_mps2, -params.deceleration_hard_mps2), params.acceleration_max_mps2)

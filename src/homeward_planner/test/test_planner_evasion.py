@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from homeward_planner.scene import Colour, Kind, Pose, Thing
+from homeward_planner.scene import Colour, Ego, Kind, Pose, Thing
+from homeward_planner.threats import Watch
 
 STRAIGHT = Pose(-195.0, -1.75, 0.0)
 
@@ -72,3 +73,16 @@ def test_nobody_in_the_way_changes_nothing(drive, places, signals, make_car) -> 
     trip.run(20.0)
     assert "evading" not in trip.reasons
     assert np.abs(trip.column("left")).max() < 0.4
+
+
+@pytest.mark.parametrize(("bent", "keeps"), [(True, True), (False, False)])
+def test_in_a_bend_a_driver_may_turn_a_little_late(hometown, bent: bool, keeps: bool) -> None:
+    """A third of a radian off the lane's heading is how people take a sharp bend; on a straight lane it is leaving it."""
+    sharpest = [float(np.abs(lane.line.curvature_1pm).max()) for lane in hometown.lanes]
+    chosen = next(n for n, bend in enumerate(sharpest) if (0.07 < bend < 0.3 if bent else bend < 1e-4))
+    line = hometown.lanes[chosen].line
+    at_m = float(line.s_m[int(np.abs(line.curvature_1pm).argmax())]) if bent else float(line.s_m[-1]) / 2.0
+    x, y, yaw = line.pose_at(at_m)
+    other = Thing(3, Kind.CAR, Pose(x, y, yaw + 0.3), 4.5, 1.9, 5.0)
+    (expected,) = Watch(hometown).expect(0.0, Ego(Pose(x + 5.0, y, 0.0), 5.0, 0.0), [other])
+    assert (expected.spread_mps == 0.0) == keeps
