@@ -5,19 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from gate_cases import LIMITS, READY
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeward_can_bridge.command_gate import LONGEST_PERIOD_S, Command, CommandGate, Limits, State
+from homeward_can_bridge.command_gate import LONGEST_PERIOD_S, Command, CommandGate, State
 from homeward_can_bridge.stop_plan import StopPlan
-from homeward_can_bridge.vehicle import Gear, Indicators, Power, Vehicle
+from homeward_can_bridge.vehicle import Gear, Indicators, Vehicle
 
-LIMITS = Limits(
-    command_timeout_s=0.1, vehicle_timeout_s=0.1, acceleration_max_mps2=3.0, deceleration_max_mps2=8.0,
-    jerk_max_mps3=10.0, braking_jerk_max_mps3=40.0, steering_max_rad=0.6, steering_rate_max_radps=0.6,
-    lateral_acceleration_max_mps2=4.0, lateral_jerk_max_mps3=10.0, stop_deceleration_mps2=3.0, wheelbase_m=2.9, reverse_speed_max_mps=2.0,
-)  # fmt: skip
-READY = Vehicle(power=Power.READY, gear=Gear.DRIVE, actuators_ready=True)
 anything = st.one_of(st.floats(), st.floats(-10.0, 10.0))
 rising = st.lists(st.floats(0.1, 5.0), min_size=1, max_size=6)
 good_plans = st.builds(

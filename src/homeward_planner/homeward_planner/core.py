@@ -14,7 +14,7 @@ from homeward_planner.corridor import Corridor, build
 from homeward_planner.cruise import RENEWED_M, StraightOn, hands_back, straight_on
 from homeward_planner.drivable import drivable
 from homeward_planner.evasion import Evasion, WayAhead
-from homeward_planner.journey import plan_journey
+from homeward_planner.journey import least_time_s, plan_journey
 from homeward_planner.lane_graph import LaneGraph
 from homeward_planner.overtaking import BACK_M
 from homeward_planner.parameters import PlannerParams
@@ -22,20 +22,17 @@ from homeward_planner.parking import Parking
 from homeward_planner.parking import warm_up as warm_up_parking
 from homeward_planner.plane import Floats
 from homeward_planner.planner_state import SIDES, Indicators, Mode, PlannerOutput, PlannerState, mode_on, state_in, state_on
-from homeward_planner.route import START_OUTSIDE_MAP, Refusal, find_route
+from homeward_planner.route import NO_MAP, NO_POSITION, START_OUTSIDE_MAP, Refusal, find_route
 from homeward_planner.scene import Ego, Light, Pose, Thing
 from homeward_planner.speed_profile import Profile, Start, warm_up
 from homeward_planner.tracks import BEHIND_M
 from homeward_planner.trajectory import Offset, Trajectory, WayBack, lay, way_back
-from homeward_planner.way import Way, come_to_rest, place, side_ahead, start_of
+from homeward_planner.way import STANDING_MPS, Way, come_to_rest, place, side_ahead, start_of
 from homeward_runtime.faults import fault
 
-NO_POSITION = Refusal("no_localization", "The car does not know where it is yet.")
-NO_MAP = Refusal("no_map", "There is no map.")
 WRONG_WAY_RAD = math.radians(100.0)
-STANDING_MPS, PASSED_M = 0.05, 3.0  # somebody may have pushed the car past its goal
-SEEK_AGAIN_S, BLOCKER_M = 10.0, 10.0
-WENT_ROUND_M, WENT_ROUND_S = 3.0, 8.0
+PASSED_M = 3.0  # somebody may have pushed the car past its goal
+SEEK_AGAIN_S, BLOCKER_M, WENT_ROUND_M, WENT_ROUND_S = 10.0, 10.0, 3.0, 8.0
 
 
 class Planner:
@@ -93,6 +90,11 @@ class Planner:
             return NO_MAP
         route = find_route(self.graph, start, goal)
         return route if isinstance(route, Refusal) else build(self.graph, route)
+
+    def least_time_s(self, start: Pose, goal: Pose) -> float | Refusal:
+        """How long a goal takes at least, without going there."""
+        found = plan_journey(self.parking, self.find_way, start, goal) if self.parking is not None else NO_MAP
+        return found if isinstance(found, Refusal) else least_time_s(found, start, self.params)
 
     def set_goal(self, goal: Pose) -> Refusal | None:
         """Go there from where the car is. A refusal says why not, and changes nothing."""
@@ -161,8 +163,6 @@ class Planner:
         if self.parking is not None and self.parking.under_way:
             return self._manoeuvre(now_s, ego, self.parking, [thing for thing in things if thing.finite])
         return self._drive(now_s, ego, [thing for thing in things if thing.finite], lights)
-
-    # under way
 
     def _drive(self, now_s: float, ego: Ego, things: Sequence[Thing], lights: Sequence[Light]) -> PlannerOutput:
         assert self._way is not None and self.graph is not None

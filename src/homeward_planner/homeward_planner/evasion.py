@@ -36,7 +36,7 @@ LIKED_M, NEAR_M, GOES_ON_S = 0.6, 0.6, 0.5  # room liked; a threat for so long s
 STEP_S = 0.1
 KEPT_M, KEPT_MPS, CARRIED_ON_S = 1.5, 3.5, 0.35
 MOVES_MPS = 1.0
-BRAKINGS_MPS2 = (3.0, 4.0, 5.0, 6.0, 7.0, 7.8)  # tried before the car leaves its way
+BRAKINGS_MPS2 = (3.0, 4.0, 5.0, 6.0, 7.0)  # tried before the car leaves its way, and the hardest that it has
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,6 @@ class Evasive:
 
     profile: Profile
     trajectory: Trajectory
-    free: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,10 +114,11 @@ class Evasion:
     def _braked(
         self, now_s: float, profile: Profile, motion: Floats, expected: Sequence[Expected], text: str
     ) -> Evasive | None:
-        """Along the planned path, braking no harder than it takes; None where no braking would do."""
-        for number, braking_mps2 in enumerate(BRAKINGS_MPS2):
-            if not self.watch.threats(self.body, along_braking(motion, braking_mps2), expected, NEAR_M):
-                firmer = BRAKINGS_MPS2[min(number + 1, len(BRAKINGS_MPS2) - 1)]
+        """Along the planned path, braking a little harder than it takes; None where no braking would do."""
+        hardest = self.params.deceleration_hard_mps2
+        brakings = [*(one for one in BRAKINGS_MPS2 if one < hardest), hardest]
+        for enough, firmer in zip(brakings, [*brakings[1:], hardest], strict=True):
+            if not self.watch.threats(self.body, along_braking(motion, enough), expected, NEAR_M):
                 return _along(now_s, profile, along_braking(motion, firmer), firmer, text)
         return None
 
@@ -139,8 +139,7 @@ class Evasion:
             return None
         path = self._last = found.trajectory
         speeds = (path.speed_mps, path.acceleration_mps2)
-        return Evasive(Profile(path.time_s, found.s_m + from_m, *speeds, EVADING, text), path, found.free)
-
+        return Evasive(Profile(path.time_s, found.s_m + from_m, *speeds, EVADING, text), path)
 
     def _begin(self, now_s: float, ego: Ego, planned: Trajectory) -> tuple[Ego, float]:
         """Where the new motion begins, and with what curvature: the last one carried on while the car is close to it, so
@@ -198,7 +197,7 @@ def _along(now_s: float, profile: Profile, braked: Floats, braking_mps2: float, 
     slowing: Floats = np.where(speed > 0.0, -braking_mps2, 0.0)
     gone = np.concatenate([[0.0], np.cumsum((speed[1:] + speed[:-1]) / 2.0 * STEP_S)])
     path = Trajectory(now_s, times, braked[ROW_X], braked[ROW_Y], braked[ROW_YAW], speed, slowing, braked[ROW_BEND])
-    return Evasive(Profile(times, profile.s_m[0] + gone, speed, slowing, EVADING, text), path, True)
+    return Evasive(Profile(times, profile.s_m[0] + gone, speed, slowing, EVADING, text), path)
 
 
 def _apart(thing: Thing, ego: Ego) -> float:

@@ -16,7 +16,7 @@ from homeward_planner.corridor import Corridor
 from homeward_planner.planner_state import Mode, PlannerState
 from homeward_planner.route import GOAL_OUTSIDE_MAP, NO_WAY, START_OUTSIDE_MAP, Refusal
 from homeward_planner.scene import Pose
-from homeward_planner.time_window import Timetable
+from homeward_planner.time_window import NO_HURRY, Timetable
 
 UNKNOWN, TF_ERROR = 9000, 9002  # nav2_msgs: navigation
 PATH_CODES = {START_OUTSIDE_MAP: 203, GOAL_OUTSIDE_MAP: 204, NO_WAY: 208, "no_localization": 202}
@@ -68,7 +68,7 @@ class Trip:
     poses: list[Pose]
     name: str
     began_s: float
-    timetable: Timetable = field(default_factory=Timetable)
+    timetable: Timetable = NO_HURRY
     cancelling: bool = False
     under_way: bool = field(default=False)
 
@@ -82,7 +82,7 @@ class Navigation:
         self.name = ""
 
     def begin(
-        self, ticket: Any, poses: list[Pose], name: str, now_s: float, timetable: Timetable | None = None
+        self, ticket: Any, poses: list[Pose], name: str, now_s: float, timetable: Timetable = NO_HURRY
     ) -> tuple[Refusal | None, list[Ending]]:
         """Start a trip. A refusal changes nothing of what was under way."""
         if not poses:
@@ -91,7 +91,7 @@ class Navigation:
         if refusal is not None:
             return refusal, []
         endings = self._ended(How.ABORT, UNKNOWN, "Another goal took its place.")
-        self.trip, self.name = Trip(ticket, list(poses), name, now_s, timetable or Timetable()), name
+        self.trip, self.name = Trip(ticket, list(poses), name, now_s, timetable), name
         return None, endings
 
     def cancel(self, ticket: Any = None) -> None:

@@ -15,10 +15,9 @@ from std_srvs.srv import Trigger
 from homeward_interfaces.msg import Outcome, Place, Places
 from homeward_interfaces.srv import DriveTo
 from homeward_planner import convert, lanelet_map
-from homeward_planner.core import NO_POSITION, STANDING_MPS, Planner
+from homeward_planner.core import Planner
 from homeward_planner.corridor import Corridor
 from homeward_planner.driver_desk import DriverDesk
-from homeward_planner.journey import least_time_s, plan_journey
 from homeward_planner.map_origin import MapError
 from homeward_planner.navigation import (
     PATH_CODES,
@@ -34,10 +33,11 @@ from homeward_planner.navigation import (
 )
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.planner_state import Mode, PlannerOutput
-from homeward_planner.route import Refusal
+from homeward_planner.route import NO_POSITION, Refusal
 from homeward_planner.scene import Pose
 from homeward_planner.scene_markers import scene_markers
-from homeward_planner.time_window import ANY_TIME, EARLY, Timetable, TimeWindow, spoken
+from homeward_planner.time_window import ANY_TIME, EARLY, NO_HURRY, Timetable, TimeWindow, spoken
+from homeward_planner.way import STANDING_MPS
 from homeward_runtime import ledger, rclpy_host
 from homeward_runtime.car_node import CarNode, Run, message_class, seconds_of
 from homeward_runtime.faults import Severity, fault
@@ -175,7 +175,7 @@ class PlannerNode(CarNode):
 
     # goals
     def begin(self, ticket: Any, poses: list[Pose], name: str, window: TimeWindow = ANY_TIME) -> Refusal | None:
-        timetable = self.timetable(poses[0], window) if window.limited else Timetable()
+        timetable = self.timetable(poses[0], window) if window.limited else NO_HURRY
         if isinstance(timetable, Refusal):
             return timetable
         refusal, endings = self.navigation.begin(ticket, poses, name, self.now_s(), timetable)
@@ -183,17 +183,10 @@ class PlannerNode(CarNode):
         return refusal
 
     def timetable(self, goal: Pose, window: TimeWindow) -> Timetable | Refusal:
-        """When to set off for a goal. A refusal says why it can't be reached in time."""
         now_s = self.now_s()
         ego = self.ego(now_s)
-        if ego is None or self.planner.parking is None:
-            return NO_POSITION
-        journey = plan_journey(self.planner.parking, self.planner.find_way, ego.pose, goal)
-        if isinstance(journey, Refusal):
-            return journey
-        least_s = least_time_s(journey, ego.pose, self.params)
-        refusal = window.refusal(now_s, least_s, abs(ego.speed_mps) < STANDING_MPS)
-        return refusal if refusal is not None else Timetable(window.departs_s(least_s), window.not_after_s)
+        least_s = self.planner.least_time_s(ego.pose, goal) if ego is not None else NO_POSITION
+        return least_s if isinstance(least_s, Refusal) else window.timetable(now_s, least_s, abs(ego.speed_mps) < STANDING_MPS)
 
     def on_goal_pose(self, message: Any) -> None:
         try:
@@ -282,7 +275,7 @@ class PlannerNode(CarNode):
         else:
             ego = self.ego(self.now_s())
             if ego is None:
-                return Refusal("no_localization", "The car does not know where it is yet.")
+                return NO_POSITION
             start = ego.pose
         return way_through(self.planner.find_way, start, poses)
 

@@ -37,6 +37,10 @@ class Refusal:
     text: str
 
 
+NO_POSITION = Refusal("no_localization", "The car does not know where it is yet.")
+NO_MAP = Refusal("no_map", "There is no map.")
+
+
 @dataclass(frozen=True)
 class Leg:
     """A stretch of one lane.

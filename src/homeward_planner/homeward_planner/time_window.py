@@ -43,6 +43,11 @@ class TimeWindow:
         """When to set off at the earliest."""
         return self.not_before_s - least_s
 
+    def timetable(self, now_s: float, least_s: float, stands: bool) -> Timetable | Refusal:
+        """When to set off for a goal that is at least `least_s` away, or why it can't be reached in time."""
+        refusal = self.refusal(now_s, least_s, stands)
+        return refusal if refusal is not None else Timetable(self.departs_s(least_s), self.not_after_s)
+
 
 @dataclass(frozen=True)
 class Timetable:
@@ -60,7 +65,7 @@ class Timetable:
         return max(now_s + remaining_s - self.not_after_s, 0.0)
 
 
-ANY_TIME = TimeWindow()
+ANY_TIME, NO_HURRY = TimeWindow(), Timetable()
 
 
 def spoken(seconds: float) -> str:

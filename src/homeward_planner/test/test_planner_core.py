@@ -14,6 +14,8 @@ from homeward_planner.core import Planner
 from homeward_planner.planner_state import Indicators, Mode
 from homeward_planner.route import Refusal
 from homeward_planner.scene import Colour, Ego, Kind, Pose, Thing
+from homeward_planner.speed_profile import Profile
+from homeward_planner.way import start_of
 
 NUMBERS = st.one_of(st.floats(), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, 1e300]))
 
@@ -129,6 +131,24 @@ def test_a_cancelled_trip_ends_in_a_standstill(drive, places, signals) -> None:
     assert trip.speed_mps < 0.1
     assert trip.column("acceleration").min() > -2.5
     assert trip.planner.corridor is None
+
+
+@pytest.mark.parametrize(("past_m", "arrived"), [(-2.0, False), (-0.5, True), (0.5, True), (2.0, True), (6.0, False)])
+def test_a_car_that_was_pushed_past_its_goal_has_arrived(planner: Planner, past_m: float, arrived: bool) -> None:
+    start = Pose(-195.0, -1.75, 0.0)
+    planner.step(0.0, at(start), [], [])
+    assert planner.set_goal(Pose(-165.0, -1.75, 0.0)) is None
+    mode = planner.step(0.1, at(Pose(-165.0 + past_m, -1.75, 0.0)), [], []).state.mode
+    assert (mode is Mode.ARRIVED) == arrived
+
+
+@pytest.mark.parametrize(("stands_at_m", "begins_at_m"), [(10.2, 10.0), (9.2, 9.2), (11.0, 11.0)])
+def test_a_plan_that_rests_elsewhere_than_the_car_is_not_carried_on(planner_params, stands_at_m: float, begins_at_m: float) -> None:
+    """Else a car that was pushed would stand for ever, its plan having arrived without it."""
+    zeros = np.zeros(2)
+    plan = Profile(np.array([0.0, 8.0]), np.array([10.0, 10.0]), zeros, zeros)
+    start = start_of((0.0, plan), 0.1, stands_at_m, Ego(Pose(0.0, 0.0, 0.0), 0.0), planner_params)
+    assert start.s_m == begins_at_m
 
 
 def test_a_new_goal_under_way_is_taken_without_a_jolt(drive, places, signals) -> None:

@@ -7,7 +7,6 @@ import math
 import pytest
 
 from homeward_planner.core import Planner
-from homeward_planner.journey import least_time_s, plan_journey
 from homeward_planner.navigation import Navigation
 from homeward_planner.planner_state import Mode, PlannerState
 from homeward_planner.scene import Colour
@@ -55,8 +54,7 @@ def test_a_trip_waits_until_it_is_time_unless_it_is_called_off() -> None:
 def test_no_drive_is_faster_than_the_least_time(hometown, planner_params, places, drive, signals) -> None:
     """So a car that sets off no earlier than that long before the time is never too early."""
     planner = Planner(planner_params, hometown)
-    journey = plan_journey(planner.parking, planner.find_way, places["roundabout"], places["school"])
-    least_s = least_time_s(journey, places["roundabout"], planner_params)
+    least_s = planner.least_time_s(places["roundabout"], places["school"])
     trip = drive(places["roundabout"], lights=lambda now_s: signals.all(Colour.GREEN)).to(places["school"]).run(300.0)
     assert trip.modes[-1] is Mode.ARRIVED
     assert 0.6 * trip.now_s < least_s < trip.now_s

@@ -1,9 +1,10 @@
 """Who gets the processor first: the car's nodes run before whatever else the computer does.
 
 A real-time priority (sched(7), SCHED_RR) takes the privilege CAP_SYS_NICE or a limit that allows it (RLIMIT_RTPRIO); without,
-a node runs as before. All nodes have one, the least of them too: the middleware's queues in shared memory are guarded by
-mutexes, and a reader that is put aside while it holds one keeps its writer waiting, however high that ranks. The kernel
-keeps a share of each core for the others (sched_rt_runtime_us), so that a node that runs wild doesn't take the machine with it.
+a node runs as before. All nodes have one: with only those nearest to the wheels raised, commands still came up to 0.3 s
+apart beside a test suite (a reader that is put aside while it holds the lock of a queue in shared memory may be why; that
+was not shown). The kernel keeps a share of each core for the others (sched_rt_runtime_us), so that a node that runs wild
+doesn't take the machine with it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import resource
 import shutil
 import socket
 import subprocess
@@ -117,11 +116,20 @@ def _buffers() -> Iterator[Finding]:
 
 
 def _priority() -> Iterator[Finding]:
-    allowed = os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_RTPRIO)[1] >= PRIORITY
     text = "real-time, so that a busy computer doesn't make commands late"
-    if not allowed:
+    if not _may_go_first():
         text = f"ordinary (on the vehicle: LimitRTPRIO={PRIORITY} in the systemd unit, or rtprio in /etc/security/limits.d)"
     yield Finding("priority", GOOD, text)
+
+
+def _may_go_first() -> bool:
+    """Tried on this very process: neither being root nor the limits tell for sure (containers)."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    except OSError:
+        return False
+    return True
 
 
 def _ports() -> Iterator[Finding]:

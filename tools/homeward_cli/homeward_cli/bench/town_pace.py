@@ -1,9 +1,10 @@
 """How fast we went along a route, beside the traffic: what the leaderboard's minimum speed is about.
 
 CARLA leaderboard 2.0 divides a route by its length into four. On each part it takes the mean of our speed and the mean of the
-speeds of its background traffic, moment by moment; who waits at a light counts with its 0, as we do. Its background traffic
-lives around the car only (a few cars ahead, behind and in the next junction, taken away once they are some tens of metres
-off); ours drives in the whole town, so those within 80 m are taken. A moment with nobody around doesn't count.
+speeds of its background traffic, moment by moment; who waits at a light counts with its 0, as we do (scenario_runner's
+MinimumSpeedRouteTest). Its background traffic lives around the car only: two cars ahead and two behind in each lane, 15 m
+apart, and what comes from 40 m before the next junction and towards it (its BackgroundBehavior). Ours drives in the whole
+town, so those within 80 m are taken; a moment with nobody around doesn't count.
 """
 
 from __future__ import annotations
