@@ -387,11 +387,11 @@ class Planner:
         return PlannerOutput(None, self._state())
 
     def _standstill(self, code: str, detail: str = "") -> PlannerOutput:
-        """No trajectory, and the fault why; the goal is kept."""
-        why = fault(code, detail)
-        self._last = None
-        mode = Mode.BLOCKED if self._under_way else Mode.IDLE
-        state = PlannerState(mode, code, why.text) if self._under_way else PlannerState(mode)
+        """No trajectory, and the fault why; the goal is kept, and so is what is left of the way to it."""
+        why, self._last = fault(code, detail), None
+        state = PlannerState(Mode.BLOCKED, code, why.text) if self._under_way else PlannerState(Mode.IDLE)
+        if self._way is not None:
+            state = state_on(self._way, Mode.BLOCKED, self._at_m, code, why.text)
         return PlannerOutput(None, state, faults=(why,))
 
     def _state(self, s_m: float = 0.0, code: str = "", text: str = "") -> PlannerState:

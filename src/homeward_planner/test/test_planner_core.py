@@ -84,6 +84,7 @@ def test_what_is_missing_stops_the_car_and_says_so(planner: Planner, places, ego
     assert output.trajectory is None
     assert [fault.code for fault in output.faults] == [code]
     assert output.state.mode is Mode.BLOCKED and output.state.reason == code and output.state.text
+    assert output.state.distance_remaining_m > 800.0, "not 0, which means there"
     assert planner.step(0.3, at(places["home"]), [], []).trajectory is not None, "it goes on when it is back"
 
 
