@@ -3,8 +3,9 @@
 CARLA leaderboard 2.0 divides a route by its length into four. On each part it takes the mean of our speed and the mean of the
 speeds of its background traffic, moment by moment; who waits at a light counts with its 0, as we do (scenario_runner's
 MinimumSpeedRouteTest). Its background traffic lives around the car only: two cars ahead and two behind in each lane, 15 m
-apart, and what comes from 40 m before the next junction and towards it (its BackgroundBehavior). Ours drives in the whole
-town, so those within 80 m are taken; a moment with nobody around doesn't count.
+apart, and what comes from 40 m before the next junction and towards it (its BackgroundBehavior; town_background.py has how
+fast those drive). Ours drives in the whole town, so those within 80 m are taken; a moment with nobody around doesn't count,
+nor does the last hundredth of the route, where the leaderboard's has ended and our car comes to a stop.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ STOP_LOOK_BACK_M, STOPPED_MPS = 6.0, 0.15
 PROGRESS_WINDOW_M, OFF_ROUTE_M = 40.0, 12.0
 DEPARTURE_COUNTS_S = 5.0
 PACE_EVERY = 5  # ticks
+ROUTE_ENDS = 0.99  # of its length: from there on the leaderboard's route is done; ours comes to a stop
 AROUND_M = 80.0  # see town_pace
 LINE_STEP_M = 1.0  # fine enough to be found on, however long the straight parts of a map
 BEHIND = -0.5  # cosine: the other's middle lies this far behind ours
@@ -38,6 +39,7 @@ class TownDrive:
 
     def __init__(self, port: int, plan: dict[str, Any]) -> None:
         from homeward_cli.bench.lockstep_run import LockstepTrip
+        from homeward_cli.bench.town_background import Background
         from homeward_cli.bench.town_pace import Pace
         from homeward_cli.bench.town_walkers import Walkers
         from homeward_planner.plane import resampled
@@ -64,6 +66,8 @@ class TownDrive:
         self.gone_m = self.off_road_m = 0.0
         self.stops = 0
         self.pace = Pace(float(self.along[-1]))
+        traffic = self.trip.sensors.traffic
+        self.background = Background(traffic.manager, traffic.cars, self.line, self.along) if traffic is not None else None
         self.held_s: dict[str, float] = {}
         self.trip.world.watch(ledger.PLANNER_STATE, self._on_planner_state)
 
@@ -100,9 +104,10 @@ class TownDrive:
         away = np.hypot(self.line[window, 0] - x, self.line[window, 1] + y)
         if len(away) and away.min() < OFF_ROUTE_M:
             self.gone_m = max(self.gone_m, float(self.along[window][int(away.argmin())]))
-
-        if self.trip.ticks % PACE_EVERY == 0:
+        if self.trip.ticks % PACE_EVERY == 0 and self.gone_m < ROUTE_ENDS * self.along[-1]:
             self.pace.note(self.gone_m, velocity.length(), self._traffic_mps(seen, transform.location))
+        if self.trip.ticks % PACE_EVERY == 0 and self.background is not None:
+            self.background.keep(seen, transform.location, self.gone_m, velocity.length())
 
     def _traffic_mps(self, seen: Any, here: Any) -> Any:
         """(n,) the speeds of the traffic around."""
