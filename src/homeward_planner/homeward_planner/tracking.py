@@ -190,6 +190,7 @@ class Tracker:
         now_mps2 = self._acceleration_mps2 - self._slope_mps2
         if speed < STOPPED_MPS:
             now_mps2 = max(now_mps2, 0.0)  # what holds a standing car doesn't drive it back
+        hard = self.mpc.brakes_hard(planned)
         found = self.mpc.along(behind, max(speed, 0.0), now_mps2, planned - [planned[0, 0], 0.0, 0.0], self._slope_mps2)
         if stays and speed < STOPPED_MPS:
             self._slope_mps2 = 0.0
@@ -201,7 +202,9 @@ class Tracker:
             wanted = planned_a + params.speed_gain_1ps * slow + params.position_gain_1ps2 * behind
         else:
             wanted = now_mps2 + float(found.acceleration_mps2[1] - found.acceleration_mps2[0]) * dt_s / STEP_S
-        return self._limited(wanted + self._slope_mps2, dt_s, self.mpc.brakes_hard(planned)), found
+            if hard:  # not a share of the step's change each time, which would only come near it
+                wanted = min(wanted, float(found.acceleration_mps2[1]))
+        return self._limited(wanted + self._slope_mps2, dt_s, hard), found
 
     def _planned(self, time_s: float, trajectory: Trajectory, path: TrackedPath) -> Floats:
         """(n + 1, 3) way, speed, acceleration that are planned from `time_s` on."""
