@@ -15,7 +15,7 @@ GRID_M = 0.5
 PREVIEW_S = 0.7
 LAST_MPS, LAST_DECELERATION_MPS2 = 0.3, 0.45
 URGENT_MPS2 = 2.6
-RELEASE, FIRMLY = 1.5, 1.1
+RELEASE = 1.5
 STANDING_MPS = 0.02
 ANYTHING_MPS2 = 99.0
 LEAD_STOPS_MPS2, RESERVE = 8.0, 1.15  # the hardest that what is ahead may brake; how much more than needed is enough
@@ -129,7 +129,7 @@ def _eased(a: float, wanted: float, manner: Manner) -> float:
     go of the brake."""
     wanted = min(max(wanted, -manner.deceleration_hard_mps2), manner.acceleration_max_mps2)
     downward = upward = manner.jerk_hard_mps3 if wanted < -URGENT_MPS2 else manner.jerk_comfort_mps3
-    if -URGENT_MPS2 <= wanted < -FIRMLY * manner.deceleration_comfort_mps2:  # to begin late would mean to end hard
+    if -URGENT_MPS2 <= wanted < -manner.deceleration_comfort_mps2:  # to begin late would mean to end hard
         downward = RELEASE * manner.jerk_comfort_mps3
     if a < 0.0:
         upward = manner.jerk_hard_mps3 if a < -URGENT_MPS2 else RELEASE * manner.jerk_comfort_mps3
