@@ -17,7 +17,7 @@ from homeward_planner.candidates import Aim
 from homeward_planner.corridor import Corridor
 from homeward_planner.drivable import Drivable
 from homeward_planner.lane_graph import LaneGraph
-from homeward_planner.motion_costs import ROW_BEND, ROW_V, ROW_X, ROW_Y, ROW_YAW, Body, Weights
+from homeward_planner.motion_costs import ROW_BEND, ROW_V, ROW_X, ROW_Y, ROW_YAW, Body
 from homeward_planner.parameters import PlannerParams
 from homeward_planner.plane import Floats, Line
 from homeward_planner.scene import Ego, Kind, Pose, Thing
@@ -32,7 +32,7 @@ WORDS = {
     Kind.UNKNOWN: "Avoiding something on the road.",
 }
 BEHIND_M, AHEAD_M = 20.0, 110.0
-LIKED_M, NEAR_M, GOES_ON_S = 0.6, 0.6, 0.5  # room liked; a threat for so long stays one within so much
+NEAR_M, GOES_ON_S = 0.6, 0.5  # a threat for so long stays one within so much
 STEP_S = 0.1
 KEPT_M, KEPT_MPS, CARRIED_ON_S = 1.5, 3.5, 0.35
 MOVES_MPS = 1.0
@@ -132,9 +132,7 @@ class Evasion:
         begin, bend_1pm = self._begin(now_s, ego, planned)
         steering = float(np.arctan(self.body.wheelbase_m * bend_1pm))
         self.foreseen = Foreseen(expected, Search(begin, steering, way, aim, self.body))
-        found = sampling.plan(
-            now_s, begin, steering, way, aim, self.body, self.surface, forecast_of(expected), weights=WEIGHTS, room_m=LIKED_M
-        )  # fmt: skip
+        found = sampling.plan(now_s, begin, steering, way, aim, self.body, self.surface, forecast_of(expected))
         if found is None:
             return None
         path = self._last = found.trajectory
@@ -150,9 +148,6 @@ class Evasion:
             if math.hypot(x - ego.pose.x_m, y - ego.pose.y_m) < KEPT_M and abs(speed - ego.speed_mps) < KEPT_MPS:
                 return Ego(Pose(x, y, yaw), speed, acceleration), bend
         return ego, float(planned.curvature_1pm[0])
-
-
-WEIGHTS = Weights(speed=0.15, haste=1.5, rough=0.3, offset=0.1, wrong_lane=1.0)
 
 
 def body_of(params: PlannerParams) -> Body:

@@ -48,16 +48,16 @@ class Body(NamedTuple):
 class Weights(NamedTuple):
     """What is liked less, how much: for a second of it, in the units named."""
 
-    speed: float = 0.6  # m/s off the wanted speed
-    haste: float = 1.2  # (m/s)^2 above the envelope
+    speed: float = 0.15  # m/s off the wanted speed
+    haste: float = 1.5  # (m/s)^2 above the envelope
     comfort: float = 0.1  # (m/s^2)^2 along
-    rough: float = 1.5  # (m/s^2)^2 beyond the usual
+    rough: float = 0.3  # (m/s^2)^2 beyond the usual
     usual_up_mps2: float = 1.6
     usual_down_mps2: float = 1.5
     side: float = 0.12  # (m/s^2)^2 to the side
     jerk: float = 0.01  # (m/s^3)^2
-    offset: float = 0.25  # m^2 off the nearest good offset
-    wrong_lane: float = 0.6  # m off the lane of the way
+    offset: float = 0.1  # m^2 off the nearest good offset
+    wrong_lane: float = 1.0  # m off the lane of the way
     near: float = 14.0  # share of the room missing, squared, to a thing
     edge: float = 6.0  # share of the room missing, squared, to the edge
 
