@@ -14,8 +14,8 @@ from homeward_cli.bench.town_background import Background, share_of_limit
 
 @pytest.mark.parametrize(
     ("ahead_m", "ours_mps", "share"),
-    [(20.0, 0.0, 1.0), (30.0, 0.0, 1.0), (37.5, 0.0, 0.5), (45.0, 0.0, 0.0), (90.0, 0.0, 0.0), (47.0, 10.0, 1.0), (62.0, 10.0, 0.0),
-     (-3.0, 10.0, 1.2), (-15.0, 10.0, 2.0), (-40.0, 10.0, 2.0)],
+    [(20.0, 1.0, 1.0), (31.7, 1.0, 1.0), (39.2, 1.0, 0.5), (46.7, 1.0, 0.0), (90.0, 1.0, 0.0), (47.0, 10.0, 1.0), (62.0, 10.0, 0.0),
+     (90.0, 0.0, 1.0), (-3.0, 10.0, 1.2), (-15.0, 10.0, 2.0), (-40.0, 10.0, 2.0)],
 )  # fmt: skip
 def test_who_is_ahead_waits_and_who_is_behind_catches_up(ahead_m: float, ours_mps: float, share: float) -> None:
     assert share_of_limit(ahead_m, abs(ahead_m), ours_mps) == pytest.approx(share)
@@ -36,12 +36,12 @@ class Manager:
 
 def told(x_m: float, y_m: float, yaw_deg: float, gone_m: float = 100.0) -> float | None:
     """By how many percent slower than the limit a car is told to drive (None: nothing is told), on a straight way to the
-    east, with us standing on it; its place and heading in CARLA's frame."""
+    east, with us on it at 1 m/s; its place and heading in CARLA's frame."""
     manager, cars = Manager(), [SimpleNamespace(id=7)]
     line = np.stack([np.arange(0.0, 400.0), np.zeros(400)], axis=1)
     place = carla.Transform(carla.Location(x_m, y_m, 0.0), carla.Rotation(yaw=yaw_deg))
     seen = {7: SimpleNamespace(get_transform=lambda: place)}
-    Background(manager, cars, line, line[:, 0]).keep(SimpleNamespace(find=seen.get), carla.Location(gone_m, 0.0, 0.0), gone_m, 0.0)
+    Background(manager, cars, line, line[:, 0]).keep(SimpleNamespace(find=seen.get), carla.Location(gone_m, 0.0, 0.0), gone_m, 1.0)
     return manager.less.get(7)
 
 

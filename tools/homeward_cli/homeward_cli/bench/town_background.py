@@ -4,7 +4,8 @@ CARLA leaderboard 2.0's background traffic goes with the car that is judged, so 
 BackgroundBehavior): on the road that is driven, whoever is ahead drives at the limit as long as it is within
 30 m + 1.7 s times our speed, and stands from 15 m further on; whoever is behind drives faster by its distance, twice the limit
 at most. All others drive at the limit. Ours are the TrafficManager's cars that drive in the whole town; on our way they
-are told the same. The minimum speed in the driving score is a comparison with cars that behave so.
+are told the same, but while our car stands, nobody waits for it: a town full of cars would queue up behind those who wait,
+and it could wait for that queue in turn. The minimum speed in the driving score is a comparison with cars that behave so.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FULL_SPEED_M, FADES_M, RADIUS_S = 30.0, 15.0, 1.7
-FASTEST_SHARE = 2.0
+FASTEST_SHARE, STANDING_MPS = 2.0, 0.5
 AHEAD_M, BEHIND_M = 150.0, 60.0  # so far along our way a car is on our road
 BESIDE_M, ALONG = 5.0, 0.7  # to either side, for the lanes beside ours; the least cosine between its heading and the way's
 
@@ -27,6 +28,8 @@ def share_of_limit(ahead_m: float, away_m: float, ours_mps: float) -> float:
     """
     if ahead_m < 0.0:
         return min(1.0 + away_m / FADES_M, FASTEST_SHARE)
+    if ours_mps < STANDING_MPS:
+        return 1.0
     return float(np.clip((FULL_SPEED_M + FADES_M + RADIUS_S * ours_mps - away_m) / FADES_M, 0.0, 1.0))
 
 
