@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from homeward_cli.bench.town import figures_of, options
+from homeward_cli.bench.town import figures_of
 from homeward_cli.bench.town_score import Contact, Drive, slowness
 
 GOOD = Drive(length_m=1000.0, gone_m=1000.0, off_road_m=0.0)
@@ -54,6 +54,6 @@ def test_slowness_is_in_proportion() -> None:
 
 def test_a_route_that_failed_counts_as_nothing_and_is_named() -> None:
     whole = {"score": 100.0, "completion": 1.0, "at_fault": 0, "contacts": [], "red_lights": 0, "stop_signs": 0, "crossers": 2,
-             "real_time_factor": 3.0, "pokes": 0}  # fmt: skip
-    figures = figures_of(options(["Town01"]), {1: whole, 2: {"failed": "it broke", "score": 0.0}})
+             "pace_factor": 1.0, "real_time_factor": 3.0, "pokes": 0}  # fmt: skip
+    figures = figures_of({1: whole, 2: {"failed": "it broke", "score": 0.0}})
     assert (figures["driving_score"], figures["route_completion"], figures["failed"]) == (50.0, 0.5, [2])

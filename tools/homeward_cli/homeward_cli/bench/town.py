@@ -34,6 +34,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, default=0, help="one route by its number, from 1")
     parser.add_argument("--jobs", type=int, default=1, help="routes driven at the same time; real_time_factor suffers")
+    parser.add_argument("--peer", action="store_true", help="each route by one of the TrafficManager's own cars as well")
     parser.add_argument("--report", default="", help="where everything that was noted goes, as JSON")
     return parser.parse_args(list(arguments))
 
@@ -46,9 +47,11 @@ def run(say: Callable[[str], None], arguments: Sequence[str] = ()) -> dict[str, 
         plans = make_plans(wanted, osm, Path(folder))
         numbers = [wanted.only] if wanted.only else list(range(1, len(plans) + 1))
         drives = drive_all(plans, xodr, Path(folder), numbers, wanted.jobs, say)
+        peers = drive_all([plan | {"peer": True} for plan in plans], xodr, Path(folder), numbers, wanted.jobs, say) \
+            if wanted.peer else {}  # fmt: skip
     if wanted.report:
-        Path(wanted.report).write_text(json.dumps(drives, indent=1))
-    return figures_of(wanted, drives)
+        Path(wanted.report).write_text(json.dumps({"drives": drives, "peers": peers}, indent=1))
+    return settings_of(wanted, drives) | figures_of(drives) | {f"peer_{key}": value for key, value in figures_of(peers).items()}
 
 
 def drive_all(
@@ -110,6 +113,7 @@ def make_plans(wanted: argparse.Namespace, osm: Path, folder: Path) -> list[dict
                 "map_file": str(osm),
                 "places_file": str(places),
                 "line_m": route.line_m.tolist(),
+                "peer": False,
                 "crossings": _places_at(route),
             }
         )
@@ -130,7 +134,9 @@ def _drive(
     plan: dict[str, Any], xodr: Path, folder: Path, number: int, port: int, core: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """One route against a fresh world, in a fresh process."""
-    out, file = folder / f"out_{number}.json", folder / f"plan_{number}.json"
+    who = "the peer on route" if plan["peer"] else "route"
+    name = f"peer_{number}" if plan["peer"] else f"ours_{number}"
+    out, file = folder / f"{name}_out.json", folder / f"{name}.json"
     file.write_text(json.dumps(plan))
     command = [sys.executable, "-m", "homeward_cli.bench.town_run", str(port), str(core), str(file), str(out)]
     with fresh_world(str(xodr), plan["seed"], port):
@@ -140,14 +146,14 @@ def _drive(
         except subprocess.TimeoutExpired:
             problem = f"not ended after {ROUTE_LIMIT_S:.0f} s"
     if problem:
-        say(f"route {number}: failed: {problem}")
+        say(f"{who} {number}: failed: {problem}")
         return {"failed": problem, "score": 0.0}
     found: dict[str, Any] = json.loads(out.read_text())
     drive = judged(found)
-    found |= {"score": drive.score, "completion": drive.completion, "at_fault": drive.at_fault}
+    found |= {"score": drive.score, "completion": drive.completion, "at_fault": drive.at_fault, "pace_factor": drive.pace_factor}
     contacts, ending = len(found["contacts"]), "arrived" if found["arrived"] else f"ended in {found['last_word']}"
     say(
-        f"route {number}: score {drive.score:.1f}, {100 * drive.completion:.1f} % of {found['length_m']:.0f} m in "
+        f"{who} {number}: score {drive.score:.1f}, {100 * drive.completion:.1f} % of {found['length_m']:.0f} m in "
         f"{found['duration_s']:.0f} s ({found['real_time_factor']:.1f} x real time), {contacts} contacts "
         f"({drive.at_fault} ours), "
         f"{found['red_lights']} red lights, {found['stop_signs']} stop signs; {ending}"
@@ -167,19 +173,22 @@ def judged(found: dict[str, Any]) -> Drive:
     )
 
 
-def figures_of(wanted: argparse.Namespace, drives: dict[int, dict[str, Any]]) -> dict[str, object]:
-    """Means over the routes; one that failed has score and completion 0."""
+def settings_of(wanted: argparse.Namespace, drives: dict[int, dict[str, Any]]) -> dict[str, object]:
+    """What was asked for."""
+    return {"map": wanted.map, "routes": len(drives), "vehicles": wanted.vehicles, "walkers": wanted.walkers,
+            "seed": wanted.seed, "jobs": wanted.jobs}  # fmt: skip
+
+
+def figures_of(drives: dict[int, dict[str, Any]]) -> dict[str, object]:
+    """Means over the routes; one that failed has score and completion 0. Empty for no routes."""
     rows = list(drives.values())
     whole = [row for row in rows if "failed" not in row]
+    if not whole:
+        return {"driving_score": 0.0, "route_completion": 0.0, "failed": list(drives)} if rows else {}
     return {
-        "map": wanted.map,
-        "routes": len(rows),
-        "vehicles": wanted.vehicles,
-        "walkers": wanted.walkers,
-        "seed": wanted.seed,
-        "jobs": wanted.jobs,
-        "driving_score": round(statistics.fmean(row["score"] for row in rows), 2) if rows else 0.0,
-        "route_completion": round(statistics.fmean(row.get("completion", 0.0) for row in rows), 4) if rows else 0.0,
+        "driving_score": round(statistics.fmean(row["score"] for row in rows), 2),
+        "route_completion": round(statistics.fmean(row.get("completion", 0.0) for row in rows), 4),
+        "pace_factor": round(statistics.fmean(row["pace_factor"] for row in whole), 4),
         "at_fault": sum(row["at_fault"] for row in whole),
         "contacts": sum(len(row["contacts"]) for row in whole),
         "red_lights": sum(row["red_lights"] for row in whole),
@@ -187,6 +196,6 @@ def figures_of(wanted: argparse.Namespace, drives: dict[int, dict[str, Any]]) ->
         "crossers": sum(row["crossers"] for row in whole),
         "failed": [number for number, row in drives.items() if "failed" in row],
         "scores": [round(row["score"], 1) for row in rows],
-        "real_time_factor": round(statistics.median(row["real_time_factor"] for row in whole), 2) if whole else 0.0,
+        "real_time_factor": round(statistics.median(row["real_time_factor"] for row in whole), 2),
         "pokes": sum(row["pokes"] for row in whole),
     }

@@ -28,31 +28,32 @@ def main() -> None:
     """Drive it and write what the referee saw."""
     port, plan, out = int(sys.argv[1]), json.loads(Path(sys.argv[3]).read_text()), Path(sys.argv[4])
     pin_to_one_core(int(sys.argv[2]))
-    drive = TownDrive(port, plan)
+    drive = TownDrive(make_trip(port, plan), plan)
     figures = drive.drive()
     out.write_text(json.dumps(figures))
     drive.trip.close()
 
 
+def make_trip(port: int, plan: dict[str, Any]) -> Any:
+    """Our car at the route's start in the world at `port`, with its traffic; or, where the plan says `peer`, that one."""
+    from homeward_cli.bench.town_trip import PeerTrip, TownTrip
+
+    files = {"map_file": plan["map_file"], "places_file": plan["places_file"]}
+    sensors = {"places_file": plan["places_file"], "start_place": "start"}
+    changed = {"planner": files, "ecus": {"places_file": plan["places_file"]}, "sensors": sensors}
+    return (PeerTrip if plan["peer"] else TownTrip)(port, plan, changed)
+
+
 class TownDrive:
     """A route with its traffic and walkers, and what is noted on the way."""
 
-    def __init__(self, port: int, plan: dict[str, Any]) -> None:
-        from homeward_cli.bench.lockstep_run import LockstepTrip
+    def __init__(self, trip: Any, plan: dict[str, Any]) -> None:
         from homeward_cli.bench.town_background import Background
         from homeward_cli.bench.town_pace import Pace
         from homeward_cli.bench.town_walkers import Walkers
         from homeward_planner.plane import resampled
-        from homeward_runtime import ledger
 
-        self.plan = plan
-        files = {"map_file": plan["map_file"], "places_file": plan["places_file"]}
-        changed = {
-            "planner": files,
-            "ecus": {"places_file": plan["places_file"]},
-            "sensors": {"places_file": plan["places_file"], "start_place": "start"},
-        }
-        self.trip = LockstepTrip(port, plan["seed"], plan["vehicles"], changed=changed)
+        self.plan, self.trip = plan, trip
         self.dt_s = self.trip.step_ns * 1e-9
         self.line = resampled(np.array(plan["line_m"]), LINE_STEP_M)
         self.along = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(self.line, axis=0), axis=1))))
@@ -68,8 +69,6 @@ class TownDrive:
         self.pace = Pace(float(self.along[-1]))
         traffic = self.trip.sensors.traffic
         self.background = Background(traffic.manager, traffic.cars, self.line, self.along) if traffic is not None else None
-        self.held_s: dict[str, float] = {}
-        self.trip.world.watch(ledger.PLANNER_STATE, self._on_planner_state)
 
     def drive(self) -> dict[str, Any]:
         """Until arrived or out of time."""
@@ -80,12 +79,16 @@ class TownDrive:
         began, first = time.monotonic(), self.trip.ticks
         self.trip.send("goal")
         ticks = round(self.plan["limit_s"] / self.dt_s)
-        while not self.trip.arrived and self.trip.ticks - first < ticks:
+        while not self.arrived and self.trip.ticks - first < ticks:
             self.tick()
             self._note()
-            self._send_on()
+            self.stops += self.trip.sent_on()
         simulated_s = (self.trip.ticks - first) * self.dt_s
         return self._figures(simulated_s, time.monotonic() - began)
+
+    @property
+    def arrived(self) -> bool:
+        return bool(self.trip.arrived or (self.trip.goes_past and self.gone_m >= ROUTE_ENDS * self.along[-1]))
 
     def tick(self) -> None:
         snapshot = self.trip.sensors.world.get_snapshot().find(self.ego.id)
@@ -115,19 +118,6 @@ class TownDrive:
         found = [one for one in map(seen.find, (car.id for car in cars)) if one is not None]
         return np.array([one.get_velocity().length() for one in found if one.get_transform().location.distance(here) < AROUND_M])
 
-    def _on_planner_state(self, message: Any) -> None:
-        """For how long each reason held us back."""
-        if message.reason:
-            self.held_s[message.reason] = self.held_s.get(message.reason, 0.0) + self.trip.planner.params.period_s
-
-    def _send_on(self) -> None:
-        """As a person would after a stop by the gate."""
-        from homeward_interfaces.srv import SetEngaged
-
-        if self.trip.can_bridge.core.gate.state.name != "ENGAGED":
-            outcome = self.trip.can_bridge.on_set_engaged(SetEngaged.Request(engaged=True)).outcome
-            self.stops += not outcome.outcome
-
     # ---- what came of it --------------------------------------------------------------------------------------------
 
     def _figures(self, simulated_s: float, wall_s: float) -> dict[str, Any]:
@@ -135,15 +125,15 @@ class TownDrive:
         referee = self.trip.judged()
         length_m, departures = float(self.along[-1]), referee.departures.events
         return {
-            "arrived": self.trip.arrived,
+            "arrived": self.arrived,
             "length_m": length_m,
-            "gone_m": length_m if self.trip.arrived else self.gone_m,
+            "gone_m": length_m if self.arrived else self.gone_m,
             "off_road_m": self._off_road_m(referee),
             "red_lights": len(referee.red_lights.events),
             "stop_signs": self._stop_signs(),
             "contacts": [self._contact(frames, departures, at_s, number) for at_s, number in referee.collisions.events],
             "speeds": self.pace.parts(),
-            "held_s": {reason: round(held, 1) for reason, held in self.held_s.items()},
+            "held_s": {reason: round(held, 1) for reason, held in self.trip.held_s.items()},
             "pace": [[round(number, 2) for number in row] for row in self.pace.rows],
             "lane_departures": [[round(at, 2), kind] for at, kind in departures],
             "crossers": self.crossers,
@@ -152,7 +142,7 @@ class TownDrive:
             "duration_s": round(simulated_s, 1),
             "real_time_factor": simulated_s / wall_s,
             "pokes": self.trip.pokes,
-            "last_word": self.trip.planner.planner._mode.name,
+            "last_word": self.trip.mode,
             "trail_m": [[round(x, 2), round(-y, 2)] for x, y, *_ in self.trail[::25]],
         }
 

@@ -60,10 +60,15 @@ class Drive:
         return sum(contact.at_fault for contact in self.contacts)
 
     @property
+    def pace_factor(self) -> float:
+        """The score's factor for the minimum speed alone, 0 to 1."""
+        return prod(slowness(*one) for one in self.speeds)
+
+    @property
     def score(self) -> float:
         """The driving score, 0 to 100. Contacts that are not our fault count too, as there."""
         penalties = [contact.penalty for contact in self.contacts] + [RED_LIGHT] * self.red_lights + [STOP_SIGN] * self.stop_signs
-        return 100.0 * self.completion * prod(penalties) * prod(slowness(*one) for one in self.speeds)
+        return 100.0 * self.completion * prod(penalties) * self.pace_factor
 
 
 def slowness(ours_mps: float, traffic_mps: float | None) -> float:
