@@ -1,0 +1,1 @@
+"""Phones and watches as keys. docs/protocol/digital_key.md is the specification."""
