@@ -84,6 +84,8 @@ class Signals:
         at_m = stop.at_m - self.params.front_m - margin_m
         if colour is Colour.UNKNOWN:
             return Hold(at_m, *UNSEEN) if bumper_left_m < max(UNSEEN_FROM_M, speed_mps**2 / 3.0) else None
+        if needed <= self.params.deceleration_comfort_mps2:
+            self._passing.discard(stop.rule.id)  # something else slowed it down: it would come to the line long after yellow
         if colour is Colour.YELLOW and (needed > self.params.yellow_deceleration_mps2 or stop.rule.id in self._passing):
             self._passing.add(stop.rule.id)
             return None

@@ -74,6 +74,12 @@ def test_a_decision_to_pass_at_yellow_is_kept(lit: Lit) -> None:
     assert lit.codes(9.0, Colour.RED, 20.0, 6.0) == ["red_light"], "but not for ever"
 
 
+def test_a_car_that_something_else_slows_at_yellow_stops_after_all(lit: Lit) -> None:
+    assert lit.codes(0.0, Colour.YELLOW, 14.0, 13.0) == []
+    assert lit.codes(1.5, Colour.YELLOW, 5.0, 3.0) == ["yellow_light"], "it yields to somebody in the junction: the light won't wait"
+    assert lit.codes(2.5, Colour.RED, 1.5, 1.0) == ["red_light"]
+
+
 def test_a_light_is_remembered_for_a_moment(lit: Lit) -> None:
     assert lit.codes(0.0, Colour.GREEN, 20.0, 8.0) == []
     assert lit.codes(0.9, None, 14.0, 8.0) == []
