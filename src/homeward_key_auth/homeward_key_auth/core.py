@@ -51,6 +51,7 @@ class Link:
     channel: Channel | None = None
     session: Session | None = None
     agreement: bytes | None = None
+    last_request: int = 0
 
     @property
     def is_open(self) -> bool:

@@ -10,6 +10,7 @@ from homeward_key_auth.effects import Body, Effects, Happened
 from homeward_key_auth.encoding import Malformed, encode, items_of
 from homeward_key_auth.policy import Circumstances, refusal
 from homeward_key_auth.ranging import CarState, Fix, Happening
+from homeward_key_auth.session import Refused
 from homeward_key_auth.token import Claims, Verb, limits_to_map
 
 if TYPE_CHECKING:
@@ -41,12 +42,15 @@ class Surroundings:
 
 
 def answer(core: Core, link: Link, request: Any, now: Now) -> Effects:
-    """One request of an authenticated key. Raises Malformed."""
+    """One request of an authenticated key. Raises Malformed, Refused."""
     if not isinstance(request, list) or len(request) < 2 or not all(type(one) is int for one in request[:2]):
         raise Malformed("not a request")
     number, operation, *fields = request
     if not 1 <= number <= MOST_REQUEST or operation not in OPERATIONS:
         raise Malformed("a request without a number, or unknown")
+    if number <= link.last_request:
+        raise Refused(f"request {number} comes after {link.last_request}: somebody changed the order")
+    link.last_request = number
     kinds, step = OPERATIONS[operation]
     if tuple(map(type, fields)) != kinds:
         raise Malformed("a request with other fields")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from key_cases import BEGAN_S, Car, raw
 
+from homeward_cli.bench.key_car import BEGAN_S, Car, raw
 from homeward_key_auth import core as core_module
 from homeward_key_auth import operations
 from homeward_key_auth.core import Now

@@ -123,7 +123,7 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure. Progress goes to standard error, the figures to standard output; a benchmark's own options: bench NAME --help."""
-    known = benchmarks()
+    known, name = benchmarks(), name.replace("-", "_") if not name.startswith("-") else name
     if name in ("--help", "-h"):
         print(context.get_help())
         return

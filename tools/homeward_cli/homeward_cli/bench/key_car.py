@@ -1,4 +1,4 @@
-"""What the key's tests share: a car with a core, and wires that lead straight into it."""
+"""A car with the key service's core and no radio, for tests, attacks and fuzzing: its wires lead straight into the core."""
 
 from __future__ import annotations
 
