@@ -21,6 +21,7 @@ from homeward_key_auth.radio_wire import RadioWire
 LOG = logging.getLogger("homeward.key.radio")
 AGAIN_S = 0.05  # between two tries
 SCAN_MS = 30.0
+NOT_ESTABLISHED = hci.HCI_ErrorCode.CONNECTION_FAILED_TO_BE_ESTABLISHED_ERROR
 QUICK = ConnectionParametersPreferences(connection_interval_min=7.5, connection_interval_max=15.0)
 
 
@@ -154,19 +155,31 @@ async def _characteristics(client: Client) -> tuple[CharacteristicProxy[bytes], 
 
 async def _before_end(connection: Connection, work: Coroutine[Any, Any, RadioWire]) -> RadioWire:
     """The work's result; _Ended or _Refused when the connection ends first: bumble's requests would wait on for half a minute."""
-    task, reasons = asyncio.create_task(work), list[int]()
+    task, reasons, over = asyncio.create_task(work), list[int](), asyncio.Event()
 
     def end(reason: int) -> None:
         reasons.append(reason)
-        task.cancel()
+        over.set()
 
     connection.once(connection.EVENT_DISCONNECTION, end)
+    task.add_done_callback(lambda done: over.set())
+    if not stack.alive(connection):
+        end(NOT_ESTABLISHED)  # before we could listen: another device was quicker
     try:
-        await asyncio.wait([task])
+        await over.wait()
     finally:
-        task.cancel()
+        await _stop(task)
     if not reasons:
         return task.result()
     if stack.FULL in reasons:
         raise _Refused("the car has no room for another connection")
     raise _Ended(stack.words_for(reasons[0]))
+
+
+async def _stop(task: asyncio.Task[RadioWire]) -> None:
+    """Cancels until it is over: Python 3.11's wait_for, in bumble, may swallow a cancellation when its answer comes just then."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=AGAIN_S)
+    if not task.cancelled():
+        task.exception()  # looked at, so that asyncio doesn't print it; who waits reads the result

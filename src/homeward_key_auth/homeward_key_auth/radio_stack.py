@@ -256,8 +256,15 @@ class ConnectionCarrier:
         await self._after()
 
 
+def alive(connection: Connection) -> bool:
+    """Whether it hasn't ended: bumble waits for answers on ended ones."""
+    return connection.device.lookup_connection(connection.handle) is connection
+
+
 async def hang_up(connection: Connection, reason: hci.HCI_ErrorCode) -> None:
     """Disconnects for a reason that the other side reads; never raises, and gives up after 2 s."""
+    if not alive(connection):
+        return
     with contextlib.suppress(Exception, asyncio.CancelledError):
         async with asyncio.timeout(HANG_UP_S):
             await connection.disconnect(reason)

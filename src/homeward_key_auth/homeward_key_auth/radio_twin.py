@@ -66,7 +66,7 @@ class TwinLink(LocalLink):
         return TwinController(name, link=self)
 
     def remove_controller(self, controller: Controller) -> None:
-        """Switches a controller off: to the others its connections time out."""
+        """Takes a controller off the air: its connections time out, on both sides."""
         self.controllers.discard(controller)
         controller.le_legacy_advertiser.stop()
         for advertising in controller.advertising_sets.values():
@@ -74,6 +74,7 @@ class TwinLink(LocalLink):
         for connection in list(controller.le_connections.values()):
             lost = ll.TerminateInd(hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
             self.send_ll_control_pdu(connection.self_address, connection.peer_address, lost)
+            controller.on_ll_control_pdu(connection.peer_address, lost)
 
     def send_acl_data(
         self, sender_controller: Controller, destination_address: hci.Address, transport: PhysicalTransport, data: bytes
