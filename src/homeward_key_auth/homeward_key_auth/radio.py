@@ -70,7 +70,7 @@ class CarRadio:
         self._wires: dict[Connection, RadioWire] = {}
         self._served: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._tried, self._news = asyncio.Event(), asyncio.Event()
+        self._tried, self._news, self._leaving = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._runs: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -82,21 +82,26 @@ class CarRadio:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Ends all connections and leaves the controller silent."""
         await asyncio.gather(*[wire.close() for wire in list(self._wires.values())])
-        for task in [*self._tasks, *([self._runs] if self._runs else [])]:
-            task.cancel()
-        await asyncio.gather(*self._tasks, *([self._runs] if self._runs else []), return_exceptions=True)
+        self._leaving.set()
+        self._news.set()
+        if self._runs:
+            await asyncio.wait([self._runs], timeout=CHECK_S)
+            await stack.stop(self._runs)
+        await asyncio.gather(*[stack.stop(task) for task in list(self._tasks)])
 
     async def _run(self) -> None:
         first_s, last_s = self.limits.retry_s
         wait_s = first_s
-        while True:
+        while not self._leaving.is_set():
             try:
                 await self._run_once()
             except Exception as error:  # whatever bumble, libusb or the system raise: this radio failed, and the car lives on
                 wait_s = first_s if self._fault is None else wait_s
                 self._say_fault(f"{self.url}: {error or type(error).__name__}")
             self._tried.set()
-            await asyncio.sleep(wait_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._leaving.wait()
             wait_s = min(wait_s * 2, last_s)
 
     async def _run_once(self) -> None:
@@ -130,25 +135,26 @@ class CarRadio:
     async def _stay_on_air(self, air: stack.Air, device: Device) -> None:
         clock = asyncio.get_running_loop().time
         renew_s = clock() + self.limits.address_s
-        while not air.lost:
-            if clock() >= renew_s:
-                await self._take_new_address(device)
-                renew_s = clock() + self.limits.address_s
+        while not self._leaving.is_set():
             self._news.clear()
+            if air.lost:
+                raise stack.RadioLost("the radio was taken away")
+            if clock() >= renew_s:
+                await stack.within(CHECK_S, self._take_new_address(device))
+                renew_s = clock() + self.limits.address_s
             await self._advertise(device)
             self._tried.set()
             await self._wait_for_news(air, device)
-        raise stack.RadioLost("the radio was taken away")
 
     async def _advertise(self, device: Device) -> None:
         if device.is_advertising:
             return
         least_ms, most_ms = self.limits.advertising_ms
         try:
-            async with asyncio.timeout(CHECK_S):
-                await device.start_advertising(
-                    advertising_data=_advertisement(), advertising_interval_min=least_ms, advertising_interval_max=most_ms
-                )
+            starts = device.start_advertising(
+                advertising_data=_advertisement(), advertising_interval_min=least_ms, advertising_interval_max=most_ms
+            )
+            await stack.within(CHECK_S, starts)
         except hci.HCI_Error:
             device.legacy_advertiser = None  # bumble keeps it as if it had started
             if not self._wires:
@@ -158,11 +164,10 @@ class CarRadio:
         self._say_fault(None)
 
     async def _take_new_address(self, device: Device) -> None:
-        async with asyncio.timeout(CHECK_S):
-            await device.stop_advertising()
-            device.random_address = stack.changing_address()
-            if not device.supports_le_extended_advertising:
-                await device.send_sync_command(hci.HCI_LE_Set_Random_Address_Command(random_address=device.random_address))
+        await device.stop_advertising()
+        device.random_address = stack.changing_address()
+        if not device.supports_le_extended_advertising:
+            await device.send_sync_command(hci.HCI_LE_Set_Random_Address_Command(random_address=device.random_address))
 
     async def _wait_for_news(self, air: stack.Air, device: Device) -> None:
         """Until there is a reason to advertise again; asks now and then whether the controller is still there."""

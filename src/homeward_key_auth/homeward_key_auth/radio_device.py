@@ -56,8 +56,7 @@ async def connect(
         raise ValueError(f"an ATT_MTU is {LEAST_MTU} to {MOST_MTU} bytes, not {mtu}")
     search = _Search(url, address, mtu, frozenset(avoid), on_log)
     try:
-        async with asyncio.timeout(timeout_s):
-            return await search.until_connected()
+        return await stack.within(timeout_s, search.until_connected())
     except TimeoutError:
         raise NotReached(f"{url}: {search.last_words}") from None
     except _Refused as error:
@@ -142,7 +141,7 @@ async def _scan(device: Device, avoid: frozenset[str]) -> hci.Address:
 
 async def _join(device: Device, address: hci.Address) -> Connection:
     preferences = {hci.Phy.LE_1M: QUICK}
-    return await device.connect_le(address, connection_parameters_preferences=preferences, timeout=None)
+    return await stack.within(None, device.connect_le(address, connection_parameters_preferences=preferences, timeout=None))
 
 
 async def _characteristics(client: Client) -> tuple[CharacteristicProxy[bytes], CharacteristicProxy[bytes]]:
@@ -168,18 +167,9 @@ async def _before_end(connection: Connection, work: Coroutine[Any, Any, RadioWir
     try:
         await over.wait()
     finally:
-        await _stop(task)
+        await stack.stop(task)
     if not reasons:
         return task.result()
     if stack.FULL in reasons:
         raise _Refused("the car has no room for another connection")
     raise _Ended(stack.words_for(reasons[0]))
-
-
-async def _stop(task: asyncio.Task[RadioWire]) -> None:
-    """Cancels until it is over: Python 3.11's wait_for, in bumble, may swallow a cancellation when its answer comes just then."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=AGAIN_S)
-    if not task.cancelled():
-        task.exception()  # looked at, so that asyncio doesn't print it; who waits reads the result

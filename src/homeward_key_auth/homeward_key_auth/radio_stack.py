@@ -7,8 +7,9 @@ import contextlib
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from bumble import hci, smp
 from bumble.core import UUID
@@ -31,11 +32,40 @@ MOST_PACKETS = 8  # on their way to the controller for one connection: enough to
 
 FULL = hci.HCI_ErrorCode.REMOTE_DEVICE_TERMINATED_CONNECTION_DUE_TO_LOW_RESOURCES_ERROR  # how the car refuses politely
 
+CANCEL_AGAIN_S = 0.2
+
+_T = TypeVar("_T")
 _LOG = logging.getLogger("homeward.key.radio")
 
 
 class RadioLost(Exception):
     """The controller is gone or doesn't answer; its words say what happened."""
+
+
+async def within(limit_s: float | None, work: Coroutine[Any, Any, _T]) -> _T:
+    """The result of work that goes through bumble; for asyncio.timeout, which can't be relied on there (see `stop`).
+
+    Raises TimeoutError after `limit_s` seconds (None: never), RadioLost when bumble gives the work up because the radio is gone.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait([task], timeout=limit_s)
+        if not task.done():
+            raise TimeoutError
+        if task.cancelled():
+            raise RadioLost("the radio was taken away")
+        return task.result()
+    finally:
+        await stop(task)
+
+
+async def stop(task: asyncio.Task[Any]) -> None:
+    """Cancels until it is over: Python 3.11's wait_for, in bumble, may swallow a cancellation when its answer comes just then."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
+    if not task.cancelled():
+        task.exception()  # looked at, so that asyncio doesn't print it; who waits reads the result
 
 
 class _Quiet(logging.Handler):
@@ -218,8 +248,7 @@ async def power_on(air: Air) -> Device:
     device = Device(config=DeviceConfiguration(name="", address=changing_address()), host=air.host)
     device.l2cap_channel_manager.deregister_fixed_channel(smp.SMP_CID)  # Bluetooth's own pairing isn't offered
     try:
-        async with asyncio.timeout(POWER_ON_S):
-            await device.power_on()
+        await within(POWER_ON_S, device.power_on())
     except TimeoutError:
         raise RadioLost(f"{air.url}: the controller doesn't answer") from None
     return device
@@ -265,6 +294,5 @@ async def hang_up(connection: Connection, reason: hci.HCI_ErrorCode) -> None:
     """Disconnects for a reason that the other side reads; never raises, and gives up after 2 s."""
     if not alive(connection):
         return
-    with contextlib.suppress(Exception, asyncio.CancelledError):
-        async with asyncio.timeout(HANG_UP_S):
-            await connection.disconnect(reason)
+    with contextlib.suppress(Exception):
+        await within(HANG_UP_S, connection.disconnect(reason))
