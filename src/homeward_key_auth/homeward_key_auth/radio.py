@@ -67,6 +67,7 @@ class CarRadio:
         self.address = ""  # the one advertised now
         self._on_wire, self._on_fault, self._on_log = on_wire, on_fault, on_log
         self._fault: str | None = None
+        self._advertises = False
         self._wires: dict[Connection, RadioWire] = {}
         self._served: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -108,6 +109,7 @@ class CarRadio:
         air = await stack.open_car_air(self.url, self._on_log)
         try:
             device = await stack.power_on(air)
+            self._advertises = False
             self._offer_service(air, device)
             self.url = air.url
             await self._stay_on_air(air, device)
@@ -147,8 +149,11 @@ class CarRadio:
             await self._wait_for_news(air, device)
 
     async def _advertise(self, device: Device) -> None:
-        if device.is_advertising:
+        if self._advertises:
             return
+        # Said before it is true, since a connection may come, and end it, before bumble knows that it began. bumble's own
+        # is_advertising stays true then, and the car would be invisible for good.
+        self._advertises = True
         least_ms, most_ms = self.limits.advertising_ms
         try:
             starts = device.start_advertising(
@@ -156,7 +161,7 @@ class CarRadio:
             )
             await stack.within(CHECK_S, starts)
         except hci.HCI_Error:
-            device.legacy_advertiser = None  # bumble keeps it as if it had started
+            self._advertises, device.legacy_advertiser = False, None  # bumble keeps the advertiser as if it had started
             if not self._wires:
                 raise
             return  # many controllers don't advertise while all their connections are in use: again when one has ended
@@ -164,6 +169,7 @@ class CarRadio:
         self._say_fault(None)
 
     async def _take_new_address(self, device: Device) -> None:
+        self._advertises = False
         await device.stop_advertising()
         device.random_address = stack.changing_address()
         if not device.supports_le_extended_advertising:
@@ -182,6 +188,7 @@ class CarRadio:
             raise stack.RadioLost("the controller doesn't answer") from None
 
     def _on_connection(self, air: stack.Air, connection: Connection, notify: _Notify) -> None:
+        self._advertises = False  # each connection ends it
         self._news.set()
         if len(self._wires) >= self.limits.connections:
             self._spawn(stack.hang_up(connection, stack.FULL))

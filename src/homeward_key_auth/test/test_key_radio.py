@@ -1,91 +1,16 @@
 """The radio over bumble's virtual link: two whole Bluetooth stacks, without a radio."""
 
 import asyncio
-import contextlib
-import itertools
-import os
-import subprocess
-import sys
 
 import pytest
 from bumble import hci
 from bumble.gatt_client import CharacteristicProxy
+from radio_cases import LONGEST, Car, closed, echo, numbers, run, stranger
 
 from homeward_key_auth import fragments, radio_device, radio_stack
-from homeward_key_auth.radio import CarRadio, NotReached, RadioLimits, connect
-from homeward_key_auth.radio_twin import TwinController, TwinLink, TwinPort
+from homeward_key_auth.radio import CarRadio, NotReached, connect
+from homeward_key_auth.radio_twin import TwinController
 from homeward_key_auth.wire import WireClosed
-
-LONGEST = bytes(range(256)) * 8
-numbers = itertools.count()
-
-
-def run(scenario, limit_s=30.0):
-    return asyncio.run(asyncio.wait_for(scenario, limit_s))
-
-
-class Car:
-    """A car that greets, and says back what it is told; keeps what happened for the test to look at."""
-
-    def __init__(self, url="", **limits):
-        self.log, self.faults, self.wires = [], asyncio.Queue(), []
-        self.ended = asyncio.Queue()
-        self.radio = CarRadio(url or f"virtual:test{next(numbers)}", self.serve, RadioLimits(**limits), self.faults.put_nowait, self.log.append)
-
-    async def serve(self, wire):
-        self.wires.append(wire)
-        try:
-            await wire.send(b"hello")
-            while True:
-                message = await wire.receive()
-                if message == b"fail":
-                    raise RuntimeError("a bug in the car")
-                await wire.send(message)
-        except WireClosed as error:
-            self.ended.put_nowait(str(error))
-            raise
-
-    async def __aenter__(self):
-        await self.radio.__aenter__()
-        return self
-
-    async def __aexit__(self, *error):
-        await self.radio.__aexit__(*error)
-
-    async def wire(self, **options):
-        """A device's wire, greeted."""
-        wire = await connect(self.radio.url, **options)
-        assert await wire.receive() == b"hello"
-        return wire
-
-
-async def echo(wire, message=b"are you there?"):
-    await wire.send(message)
-    assert await wire.receive() == message
-
-
-async def closed(wire):
-    """Why a wire ended; whatever had come before is read."""
-    try:
-        while True:
-            await wire.receive()
-    except WireClosed as error:
-        return str(error)
-
-
-@contextlib.asynccontextmanager
-async def stranger(url):
-    """A device that is connected and follows no rule: its connection, and the characteristics to car and from car."""
-    air = await radio_stack.open_device_air(url, lambda line: None)
-    device = await radio_stack.power_on(air)
-    connection = await radio_device._join(device, await radio_device._scan(device, frozenset()))
-    ended = asyncio.Event()
-    connection.on(connection.EVENT_DISCONNECTION, lambda reason: ended.set())
-    connection.ended = ended
-    try:
-        yield connection, *await radio_device._characteristics(connection.gatt_client)
-    finally:
-        await air.close()
 
 
 @pytest.mark.parametrize("mtu", [23, 24, 185, 517])
@@ -194,21 +119,6 @@ def test_the_end_of_the_subscription_ends_the_connection():
             assert await car.ended.get() == "the subscription's end"
 
     run(scenario())
-
-
-@pytest.mark.parametrize("pdu", [b"", b"\x12", b"\x02\x17", b"\xff" * 40, b"\x18\x01", b"\x04\x00\x00"], ids=lambda it: it[:3].hex() or "none")
-def test_broken_bluetooth_packets_hurt_nobody_and_are_not_printed(pdu, capfd):
-    async def scenario():
-        async with Car() as car:
-            good = await car.wire()
-            async with stranger(car.radio.url) as (connection, *_):
-                for cid in (4, 5, 6, 0x40):
-                    connection.send_l2cap_pdu(cid, pdu)
-                await echo(good)
-            await echo(await car.wire())
-
-    run(scenario())
-    assert capfd.readouterr() == ("", "")
 
 
 def test_who_is_silent_is_sent_away_and_who_speaks_stays():
@@ -340,93 +250,5 @@ def test_a_slow_link_holds_the_sender_back(monkeypatch):
                 send(controller, packet)
             await sending
             assert await wire.receive() == LONGEST
-
-    run(scenario())
-
-
-DEVICE = """
-import asyncio, sys
-from homeward_key_auth.radio import connect
-from homeward_key_auth.wire import WireClosed
-async def main():
-    wire = await connect(sys.argv[1], timeout_s=20)
-    assert await wire.receive() == b"hello"
-    await wire.send(sys.argv[2].encode() * 1000)
-    print((await wire.receive())[:1].decode(), flush=True)
-    try:
-        await wire.receive()
-    except WireClosed as error:
-        print("closed:", error, flush=True)
-asyncio.run(main())
-"""
-
-
-async def device_process(url, letter):
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-c", DEVICE, url, letter, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-
-
-def test_devices_in_processes_of_their_own():
-    async def scenario():
-        async with Car("virtual:127.0.0.1:0", silence_s=300.0) as car:  # a busy machine is slow to start processes
-            here = await car.wire()
-            processes = [await device_process(car.radio.url, letter) for letter in "ab"]
-            assert [await process.stdout.readline() for process in processes] == [b"a\n", b"b\n"]
-            processes[0].kill()  # a device whose process dies is a connection that is lost, and no other
-            await processes[0].wait()
-            assert await car.ended.get() == "connection timeout"
-            await echo(here)
-        told, errors = await processes[1].communicate()
-        assert (told, errors) == (b"closed: remote user terminated connection\n", b"")
-        assert await closed(here)
-
-    run(scenario(), 90.0)
-
-
-def test_a_radio_that_is_pulled_out_is_a_fault_until_it_is_back():
-    """A real controller's life, over HCI: absent, there, pulled out, there again. The air between stays the same."""
-
-    async def scenario():
-        link = TwinLink()
-        first = TwinPort(link)
-        port = int((await first.open("127.0.0.1", 0)).rsplit(":", 1)[1])
-        await first.close()
-        async with Car(f"tcp-client:127.0.0.1:{port}", retry_s=(0.05, 0.1)) as car:
-            assert f"tcp-client:127.0.0.1:{port}" in await car.faults.get()
-            for _ in range(2):
-                dongle = TwinPort(link)
-                url = await dongle.open("127.0.0.1", port)
-                assert await car.faults.get() is None
-                wire = await connect(url)
-                await echo_after_hello(wire)
-                await dongle.close()
-                assert await car.faults.get() is not None
-                assert await closed(wire) and await car.ended.get()
-                while not car.faults.empty():
-                    assert car.faults.get_nowait() is not None
-
-    run(scenario())
-
-
-async def echo_after_hello(wire):
-    assert await wire.receive() == b"hello"
-    await echo(wire)
-
-
-@pytest.mark.parametrize("url", ["", "virtual", "virtual:", "bluetooth:0", "/dev/ttyUSB0", "virtual:0.0.0.0:7000", "virtual:car.example:7000"])
-def test_what_names_no_radio_of_this_machine_is_refused_at_once(url):
-    with pytest.raises(ValueError):
-        CarRadio(url, None)
-    with pytest.raises(ValueError):
-        asyncio.run(connect(url))
-
-
-def test_the_port_is_taken_is_a_fault_and_not_the_end():
-    async def scenario():
-        async with Car("virtual:127.0.0.1:0") as first, Car(first.radio.url) as second:
-            assert "in use" in await second.faults.get()
-            await echo(await first.wire())
 
     run(scenario())
