@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PARAMETERS = {
     "can_bridge": "homeward_can_bridge.core:BridgeParams", "cockpit": "homeward_hmi_bridge.node:CockpitParams",
     "controller": "homeward_planner.parameters:ControllerParams", "description": "homeward_description.node:DescriptionParams",
-    "ecus": "homeward_carla_bridge.ecus:EcuParams", "localization": "homeward_localization.core:LocalizationParams",
+    "ecus": "homeward_carla_bridge.ecus:EcuParams", "key_auth": "homeward_key_auth.parameters:KeyParams",
+    "localization": "homeward_localization.core:LocalizationParams",
     "perception": "homeward_perception.ideal:IdealParams", "planner": "homeward_planner.node:PlannerNodeParams",
     "sensors": "homeward_carla_bridge.rig:SensorParams",
 }  # fmt: skip

@@ -10,4 +10,5 @@ setup(
         ("share/homeward_key_auth", ["package.xml"]),
     ],
     license="Apache-2.0",
+    entry_points={"console_scripts": ["key_auth = homeward_key_auth.node:main"]},
 )

@@ -111,6 +111,7 @@ class Stack:
     domain: int
     carla_port: int
     dashboard: str
+    radio: str
     log: Path
 
     def pid_of(self, program: str) -> int:
@@ -122,15 +123,16 @@ class Stack:
 
 
 def start_stack(folder: Path, domain: int, **arguments: Any) -> Stack:
-    ports = free_ports(4)
-    given = {"carla_port": ports, "traffic_port": ports + 2, "dashboard_port": ports + 3, "traffic": 5} | arguments
+    ports = free_ports(5)
+    given = {"carla_port": ports, "traffic_port": ports + 2, "dashboard_port": ports + 3, "traffic": 5,
+             "key_store": folder / "keys", "key_radio": f"virtual:127.0.0.1:{ports + 4}"} | arguments
     words = [f"{name}:={value}" for name, value in given.items()]
     log = folder / "stack.log"
     process = subprocess.Popen(
         [sys.executable, "-m", "homeward_cli", "launch", str(ROOT / "launch/simulator.launch.xml"), *words],
         cwd=ROOT, env=os.environ | {"ROS_DOMAIN_ID": str(domain)}, stdout=log.open("w"), stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    return Stack(process, domain, ports, f"http://127.0.0.1:{ports + 3}", log)
+    return Stack(process, domain, ports, f"http://127.0.0.1:{ports + 3}", str(given["key_radio"]), log)
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from homeward_can_bridge import convert
 from homeward_can_bridge.core import BodyRequest, BridgeParams, CanBridge
 from homeward_can_bridge.mapping_files import vehicle_texts
 from homeward_interfaces.srv import BodyCommand, SetEngaged
-from homeward_runtime import ledger, rclpy_host
+from homeward_runtime import key_secret, ledger, rclpy_host
 from homeward_runtime.can_bus import BusError, open_buses
 from homeward_runtime.car_node import CarNode, Later
 from homeward_runtime.faults import Fault, fault
@@ -30,7 +29,7 @@ class CanBridgeNode(CarNode):
     def configure(self) -> None:
         self.params = self.load_params(BridgeParams)
         texts = vehicle_texts(self.params.vehicle)
-        self.core = CanBridge(self.params, *texts, secret=read_secret(self.params.key_file), start_ms=wall_ms())
+        self.core = CanBridge(self.params, *texts, secret=key_secret.read_or_make(self.params.key_file), start_ms=wall_ms())
         known = [(one.can_id, one.extended) for one in self.core.codec.messages]
         self.bus = open_buses([self.params.bus_url, *self.params.extra_bus_urls.split()], known)
         self.counted, self.counted_ns = self.bus.counters, 0
@@ -124,11 +123,6 @@ class CanBridgeNode(CarNode):
 def wall_ms() -> int:
     """Milliseconds since 1970: keys follow the wall clock."""
     return time.time_ns() // 1_000_000
-
-
-def read_secret(path: str) -> bytes:
-    """The secret shared with key authentication; none where no file is named. A file that can't be read ends the start."""
-    return Path(path).read_bytes() if path else b""
 
 
 def main() -> None:

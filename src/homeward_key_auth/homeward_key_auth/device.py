@@ -87,14 +87,18 @@ def load(path: Path) -> DeviceKey:
     try:
         row = json.loads(path.read_text())
         kept = row["session"]
-        old = session.Session(*(bytes.fromhex(one) for one in kept[:3]), float(kept[3])) if kept else None
-        private = [PrivateKey(bytes.fromhex(row[name])) for name in ("agreement", "signing")]
-        public = [bytes.fromhex(row[name]) for name in ("car", "token")]
-        return DeviceKey(str(row["name"]), *private, str(row["car_name"]), *public, old)
+        old = _session(*kept) if kept else None
+        agreement, signing = (PrivateKey(bytes.fromhex(row[name])) for name in ("agreement", "signing"))
+        car, token = (bytes.fromhex(row[name]) for name in ("car", "token"))
+        return DeviceKey(str(row["name"]), agreement, signing, str(row["car_name"]), car, token, old)
     except FileNotFoundError:
         raise KeyProblem(f"There is no key in {path}. Pair one first: ./homeward key pair") from None
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise KeyProblem(f"{path} is no key: {error}") from None
+
+
+def _session(kid: str, epoch: str, resume: str, expires_s: float) -> session.Session:
+    return session.Session(bytes.fromhex(kid), bytes.fromhex(epoch), bytes.fromhex(resume), float(expires_s))
 
 
 # ---- messages -------------------------------------------------------------------------------------------------------------

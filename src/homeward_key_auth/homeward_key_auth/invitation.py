@@ -47,6 +47,16 @@ def share(owner: DeviceKey, request: str, grant: Grant) -> str:
     return f"{INVITATION}{encode([owner.car_name, owner.car, token]).hex()}"
 
 
+def token_of(invitation: str) -> bytes:
+    """The token in an invitation. Raises KeyProblem."""
+    try:
+        _, _, token = decode(bytes.fromhex(invitation.strip().removeprefix(INVITATION)))
+        tokens.read(token)
+    except (Malformed, ValueError, TypeError) as error:
+        raise KeyProblem(f"that is no invitation: {error}") from None
+    return bytes(token)
+
+
 def accept(key: DeviceKey, invitation: str) -> DeviceKey:
     """Raises KeyProblem unless it was made for this device."""
     try:

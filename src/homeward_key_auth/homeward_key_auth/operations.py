@@ -126,9 +126,11 @@ def _body(verb: int, value: int) -> tuple[int, float] | None:
 
 def _here(core: Core, kid: bytes, pressed: bool, now: Now) -> Circumstances:
     around, fix = core.surroundings, core.nearness.fresh(kid, now.mono_s)
-    measured = (fix.distance_m, fix.inside) if fix and around.has_ranging else (None, None)
-    when = core.keyring.now_s, around.weekday, around.minute
-    return Circumstances(*when, pressed, around.has_ranging, *measured, around.place_e7)
+    measured = fix if around.has_ranging else None
+    return Circumstances(
+        core.keyring.now_s, around.weekday, around.minute, pressed, around.has_ranging,
+        measured.distance_m if measured else None, measured.inside if measured else None, around.place_e7,
+    )  # fmt: skip
 
 
 def _wish(core: Core, whose: tuple[int, int, bytes], verb: int, value: float) -> Body:
@@ -263,6 +265,18 @@ def ranged(core: Core, kid: bytes, fix: Fix) -> None:
         core.nearness.saw(kid, fix)
 
 
-def may_drive(claims: Claims | None) -> bool:
-    """Whether the key that sits there may let the car drive."""
-    return claims is not None and Verb.DRIVE in claims.verbs
+def who_is_here(core: Core, now: Now) -> tuple[bytes, str, bool, Claims] | None:
+    """(kid, name, whether it is inside, what it may) of the key that the car goes by: one inside before one that is connected,
+    an owner's before a shared one; None when there is none.
+    """
+    connected = {link.session.kid for link in core.links.values() if link.session is not None}
+    inside = set(core.nearness.inside(now.mono_s)) & connected
+    found = []
+    for row in core.store.rows():
+        claims, _ = core.keyring.claims_of(row.kid) if row.kid in connected else (None, "")
+        if claims is not None:
+            found.append((row.kid not in inside, row.issuer != core.identity.kid, row, claims))
+    if not found:
+        return None
+    outside, _, row, claims = min(found, key=lambda one: one[:2])
+    return row.kid, row.name, not outside, claims

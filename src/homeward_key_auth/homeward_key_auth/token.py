@@ -158,10 +158,11 @@ def _from_map(found: Any) -> Claims:
         raise Malformed("a signature key goes with the verb share, and only with it")
     if signature_key:
         public_key(signature_key)
-    times = [_whole(found[claim], 0, END_OF_TIME) for claim in (4, 5, 6)]
+    expires_s, not_before_s, issued_s = (_whole(found[claim], 0, END_OF_TIME) for claim in (4, 5, 6))
+    limits = _limits(found[LIMITS]) if LIMITS in found else Limits()
     return Claims(
-        _kid(found[1]), named(_text(found[2])), _kid(found[3]), *times, _bytes(found[7], CTI_BYTES), _holder(found[8]), verbs,
-        _limits(found[LIMITS]) if LIMITS in found else Limits(), signature_key,
+        _kid(found[1]), named(_text(found[2])), _kid(found[3]), expires_s, not_before_s, issued_s,
+        _bytes(found[7], CTI_BYTES), _holder(found[8]), verbs, limits, signature_key,
     )  # fmt: skip
 
 

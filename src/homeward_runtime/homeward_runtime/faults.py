@@ -70,6 +70,9 @@ _ROWS = (
     ("sim.traffic_poked", W, "The traffic manager hung and was woken.", "Nothing to do; it goes on."),
     ("ecu.command_refused", W, "The car's ECUs got a damaged command and did not follow it.", "See the CAN bridge's faults."),
     ("ecu.command_timeout", W, "The car's ECUs hear no commands and hold the brake.", "See the CAN bridge's faults."),
+    ("key.radio", W, "Phones and watches can't reach the car.", "Check the Bluetooth adapter; the detail says what it answers."),
+    ("key.store", E, "The list of keys can't be read or written.", "Check the disk; restore the file named in the detail from a copy."),
+    ("key.no_secret", E, "Keys can't open the car: the secret shared with the CAN bridge is missing.", "Give key_auth and can_bridge the same key_file."),
     ("hmi.node_silent", E, "A part of the system is not running.", "The launch output says why it died; it is started again if possible."),
 )  # fmt: skip
 

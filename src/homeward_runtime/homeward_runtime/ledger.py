@@ -71,6 +71,12 @@ COMMAND_TIMING = Interface("vehicle/command_timing", f"{_OURS}/msg/CommandTiming
 SET_ENGAGED = Interface("vehicle/set_engaged", f"{_OURS}/srv/SetEngaged", "can_bridge", _S, cockpit=_CALL, doc="engage, or give the wheel back")
 BODY = Interface("vehicle/body", f"{_OURS}/srv/BodyCommand", "can_bridge", _S, cockpit=_CALL, doc="locks, lights, horn, climate, charging")
 
+# whose it is
+KEY_REQUEST = Interface("key/request", f"{_OURS}/srv/KeyRequest", "key_auth", _S, cockpit=_CALL, doc="pairing, the list of keys, revoking, the log")
+KEY_EVENTS = Interface("key/events", f"{_OURS}/msg/KeyEvent", "key_auth", cockpit=_READ, doc="what happens with keys")
+KEY_PRESENCE = Interface("key/presence", f"{_OURS}/msg/KeyPresence", "key_auth", profile=LATCHED, cockpit=_READ, doc="whose key is with the car, and what it may")
+KEY_RANGE = Interface("sim/key_range", f"{_OURS}/msg/KeyRange", "key_auth", _I, simulator_only=True, doc="where a key is: the twin of ranging hardware")
+
 # where the car is
 LOCALIZATION = Interface("localization/state", f"{_OURS}/msg/LocalizationState", "localization", rate_hz=50, cockpit=_READ, doc="pose in map and how good it is")
 ODOMETRY = Interface("localization/odometry", "nav_msgs/msg/Odometry", "localization", rate_hz=50, doc="odom -> base_link from wheels and IMU")

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import rclpy
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
@@ -168,7 +169,9 @@ class RclpyHost(LifecycleNode):  # type: ignore[misc]
                 response = await given
             return response
 
-        self._keep(self.destroy_service, self.create_service(message_class(interface.type), interface.name, serve))
+        # A group of its own: while an answer waits for its read-back, the node's other callbacks go on (one at a time still).
+        kind, group = message_class(interface.type), ReentrantCallbackGroup()
+        self._keep(self.destroy_service, self.create_service(kind, interface.name, serve, callback_group=group))
 
     def request(self, interface: Interface, request: Any, deadline_s: float, on_reply: Callable[[Any], None]) -> None:
         client = self._once(interface, lambda: self._keep(

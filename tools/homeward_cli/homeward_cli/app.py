@@ -155,6 +155,12 @@ def can(context: typer.Context) -> None:
     _become([sys.executable, "-m", "homeward_cli.can_tools", *context.args], environment)
 
 
+@app.command(context_settings=PASS_ON | {"help_option_names": []})
+def key(context: typer.Context) -> None:
+    """This computer as a phone's key: pair, unlock, lock, start, share, list, revoke, log. ./homeward key --help"""
+    _become([sys.executable, "-m", "homeward_cli.key_tools", *context.args], _ready())
+
+
 Topics = Annotated[list[str] | None, typer.Argument(help="Topics; without, all but pictures and clouds.")]
 
 

@@ -12,7 +12,8 @@ import yaml
 
 from homeward_cli.launch_xml import LaunchError, ProcessSpec
 
-NODES = {"can_bridge", "description", "localization", "perception", "planner", "controller", "sensors", "ecus", "cockpit"}
+NODES = {"can_bridge", "description", "localization", "perception", "planner", "controller", "sensors", "ecus", "cockpit",
+         "key_auth"}  # fmt: skip
 PORT_PARAMETERS = {("cockpit", "port"): "dashboard_port"}
 
 

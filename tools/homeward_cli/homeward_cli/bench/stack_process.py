@@ -51,6 +51,7 @@ def running_simulator(*arguments: str) -> Iterator[Stack]:
     ports = [f"carla_port:={port}", f"traffic_port:={port + 2}", f"dashboard_port:={port + 3}"]
     command = [sys.executable, "-m", "homeward_cli", "launch", str(ROOT / "launch/simulator.launch.xml"), *ports, *arguments]
     with tempfile.TemporaryDirectory() as folder:
+        command += [f"key_store:={folder}/keys", "key_radio:="]
         log = Path(folder) / "stack.log"
         with log.open("w") as output:
             process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
