@@ -50,13 +50,14 @@ class TownDrive:
     def __init__(self, trip: Any, plan: dict[str, Any]) -> None:
         from homeward_cli.bench.town_background import Background
         from homeward_cli.bench.town_pace import Pace
-        from homeward_cli.bench.town_walkers import Walkers
+        from homeward_cli.bench.town_walkers import Ego, Walkers
         from homeward_planner.plane import resampled
 
         self.plan, self.trip = plan, trip
         self.dt_s = self.trip.step_ns * 1e-9
         self.line = resampled(np.array(plan["line_m"]), LINE_STEP_M)
         self.along = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(self.line, axis=0), axis=1))))
+        self.ego_of = Ego
         self.walkers = Walkers(self.trip.sensors.client, self.trip.sensors.world, plan["seed"])
         self.crossers = sum(self.walkers.add_crosser(*place) for place in plan["crossings"])
         self.strollers = self.walkers.add_strollers(max(plan["walkers"] - self.crossers, 0))
@@ -92,8 +93,9 @@ class TownDrive:
 
     def tick(self) -> None:
         snapshot = self.trip.sensors.world.get_snapshot().find(self.ego.id)
-        place, speed = snapshot.get_transform().location, snapshot.get_velocity()
-        self.walkers.control(self.dt_s, (place.x, place.y), (speed.x, speed.y))
+        transform, speed = snapshot.get_transform(), snapshot.get_velocity()
+        place, yaw_rad = transform.location, radians(transform.rotation.yaw)
+        self.walkers.control(self.dt_s, self.ego_of((place.x, place.y), (speed.x, speed.y), yaw_rad))
         self.trip.tick()
 
     def _note(self) -> None:

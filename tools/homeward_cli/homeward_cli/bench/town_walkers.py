@@ -18,6 +18,8 @@ CROSS_MPS = (1.0, 1.8)
 NOTICE_S = (3.5, 5.5)  # before our car would be there: time to see, to brake gently and to stop
 NEAREST_M = 18.0
 UP_M = 1.0
+STANDING_MPS, ARM_M, PATIENCE_S = 0.5, 0.8, 3.0  # nobody walks into a car that stands: so near they stop; so long they wait
+CAR_M = (2.5, 1.1)  # half our car's length and width
 
 
 @dataclass
@@ -33,6 +35,22 @@ class Walker:
     crosses: bool = False
     began: bool = False
     gone_m: float = 0.0
+    waited_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ego:
+    """Our car now, in CARLA's frame; `yaw_rad` clockwise seen from above, as there."""
+
+    at_m: tuple[float, float]
+    velocity_mps: tuple[float, float]
+    yaw_rad: float
+
+    def stands_before(self, x_m: float, y_m: float) -> bool:
+        """Whether it stands, and this place is in it."""
+        dx, dy = x_m - self.at_m[0], y_m - self.at_m[1]
+        along, aside = dx * cos(self.yaw_rad) + dy * sin(self.yaw_rad), dy * cos(self.yaw_rad) - dx * sin(self.yaw_rad)
+        return hypot(*self.velocity_mps) < STANDING_MPS and abs(along) < CAR_M[0] and abs(aside) < CAR_M[1]
 
 
 class Walkers:
@@ -83,23 +101,31 @@ class Walkers:
         blueprint = self._chance.choice(self._kinds)
         return self._world.try_spawn_actor(blueprint, carla.Transform(carla.Location(*place, z_m + UP_M), turn))
 
-    def control(self, dt_s: float, ego_xy: tuple[float, float], ego_velocity: tuple[float, float]) -> None:
+    def control(self, dt_s: float, ego: Ego) -> None:
         """Everybody's next step, in one acknowledged batch."""
-        commands = [
-            carla.command.ApplyWalkerControl(one.actor.id, self._next(one, dt_s, ego_xy, ego_velocity)) for one in self.walkers
-        ]
+        commands = [carla.command.ApplyWalkerControl(one.actor.id, self._next(one, dt_s, ego)) for one in self.walkers]
         if commands:
             self._client.apply_batch_sync(commands, False)
 
-    def _next(self, one: Walker, dt_s: float, ego_xy: tuple[float, float], ego_velocity: tuple[float, float]) -> Any:
+    def _next(self, one: Walker, dt_s: float, ego: Ego) -> Any:
         speed_mps = one.speed_mps
         if one.crosses:
-            one.began = one.began or _is_time(one, ego_xy, ego_velocity)
+            one.began = one.began or _is_time(one, ego.at_m, ego.velocity_mps)
             speed_mps = speed_mps if one.began and one.gone_m < one.way_m else 0.0
+        if speed_mps and ego.stands_before(*self._ahead_of(one)):
+            speed_mps = 0.0
+            one.waited_s += dt_s
+            if one.waited_s > PATIENCE_S:  # and goes back
+                one.waited_s, one.ahead, one.way_m, one.gone_m = 0.0, (-one.ahead[0], -one.ahead[1]), one.gone_m, 0.0
         elif one.gone_m > one.way_m:
             one.gone_m, one.ahead = 0.0, (-one.ahead[0], -one.ahead[1])
         one.gone_m += speed_mps * dt_s
         return carla.WalkerControl(carla.Vector3D(*one.ahead, 0.0), speed_mps, False)
+
+    def _ahead_of(self, one: Walker) -> tuple[float, float]:
+        """An arm's length before it."""
+        here = one.actor.get_location()
+        return here.x + one.ahead[0] * ARM_M, here.y + one.ahead[1] * ARM_M
 
 
 def _is_time(one: Walker, ego_xy: tuple[float, float], velocity: tuple[float, float]) -> bool:
