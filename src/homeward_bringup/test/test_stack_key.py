@@ -31,7 +31,10 @@ class Device:
             command += ["--radio", self.stack.radio]
         environment = os.environ | {"ROS_DOMAIN_ID": str(self.stack.domain)}
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-            self.observer.until(lambda: process.poll() is not None, 60.0, f"./homeward key {' '.join(words)}")
+            try:
+                self.observer.until(lambda: process.poll() is not None, 90.0, f"./homeward key {' '.join(words)}")
+            finally:
+                process.kill()
             assert process.stdout is not None
             return process.returncode, process.stdout.read()
 

@@ -17,7 +17,7 @@ from homeward_key_auth import device, invitation, operations
 from homeward_key_auth.device import Answer, DeviceKey, KeyProblem, Talk
 from homeward_key_auth.radio import NotReached, connect
 from homeward_key_auth.token import ALL_VERBS, Area, Limits, Verb
-from homeward_key_auth.wire import WireClosed
+from homeward_key_auth.wire import Wire, WireClosed
 
 app = typer.Typer(
     help="A phone's or a watch's key, on this computer: pair it, open the car with it, share it. Keys are files: --key FILE.",
@@ -26,7 +26,7 @@ app = typer.Typer(
 HERE = Path("~/.local/share/homeward/device.key")
 TWIN = "virtual:127.0.0.1:7910"
 OUTCOMES = ("done", "refused", "unknown")
-KELVIN, DAY_S = 273.15, 86400.0
+KELVIN, DAY_S, CLOSE_S = 273.15, 86400.0, 2.0
 SPANS_S = {"m": 60.0, "h": 3600.0, "d": DAY_S}
 
 Key = Annotated[Path, typer.Option("--key", help="The device's file.")]
@@ -38,7 +38,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 def _run(story: Coroutine[Any, Any, Any]) -> Any:
     """Every expected failure is a sentence and exit code 1."""
     try:
-        return asyncio.run(story)
+        return _told_to_its_end(story)
     except (KeyProblem, NotReached) as error:
         _end(str(error))
     except WireClosed:
@@ -47,9 +47,21 @@ def _run(story: Coroutine[Any, Any, Any]) -> Any:
         _end(str(error))
 
 
+def _told_to_its_end(story: Coroutine[Any, Any, Any]) -> Any:
+    """The loop isn't closed: that would wait for each task to take its cancellation, and bumble's don't always."""
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda _loop, _context: None)  # what is left of the radio when the program ends
+    return loop.run_until_complete(story)
+
+
 def _end(words: str) -> None:
     print(f"homeward: {words}", file=sys.stderr)
     sys.exit(1)
+
+
+async def _hang_up(wire: Wire) -> None:
+    """In time, whatever the radio's stack waits for: the car notices by itself that a device is gone."""
+    await asyncio.wait({asyncio.ensure_future(wire.close())}, timeout=CLOSE_S)
 
 
 @contextlib.asynccontextmanager
@@ -65,7 +77,7 @@ async def _talk(path: Path, radio: str) -> AsyncIterator[Talk]:
         await talk.open()
         yield talk
     finally:
-        await wire.close()
+        await _hang_up(wire)
 
 
 def _told(words: str) -> None:
@@ -108,7 +120,7 @@ def pair(
         try:
             return await device.pair(wire, made, asked.replace(" ", ""))
         finally:
-            await wire.close()
+            await _hang_up(wire)
 
     paired: DeviceKey = _run(story())
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -214,7 +226,7 @@ def share(
     print(made)
     try:
         token = invitation.token_of(made)
-        asyncio.run(_deposited(key, radio, token))
+        _told_to_its_end(_deposited(key, radio, token))
         print("The car has it on its list.", file=sys.stderr)
     except (KeyProblem, NotReached, WireClosed, ValueError):
         print("The car isn't near: it will learn of it when the key comes.", file=sys.stderr)
