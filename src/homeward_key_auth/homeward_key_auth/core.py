@@ -118,7 +118,13 @@ class Core:
         if link is None:
             return [Close(number)]
         link.heard_s = now.mono_s
-        self.keyring.see_the_clock(now.wall_s, now.mono_s)
+        try:
+            self.keyring.see_the_clock(now.wall_s, now.mono_s)
+            return self._answer(link, message, now)
+        except StoreError as error:
+            return [Happened("store", b"", str(error)), *self._closed(link)]
+
+    def _answer(self, link: Link, message: bytes, now: Now) -> Effects:
         try:
             return self._step(link, decode(message), now)
         except Malformed as error:
@@ -127,8 +133,6 @@ class Core:
         except Refused as error:
             self.keyring.tell(now, "refused", self._kid(link), str(error), by_stranger=True)
             return self._turned_away(link, REFUSED)
-        except StoreError as error:
-            return [Happened("store", b"", str(error)), *self._closed(link)]
 
     def _step(self, link: Link, message: Any, now: Now) -> Effects:
         if not isinstance(message, list) or not message or type(message[0]) is not int:

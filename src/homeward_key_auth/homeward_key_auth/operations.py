@@ -11,6 +11,7 @@ from homeward_key_auth.encoding import Malformed, encode, items_of
 from homeward_key_auth.policy import Circumstances, refusal
 from homeward_key_auth.ranging import CarState, Fix, Happening
 from homeward_key_auth.session import Refused
+from homeward_key_auth.store import StoreError
 from homeward_key_auth.token import Claims, Verb, limits_to_map
 
 if TYPE_CHECKING:
@@ -143,11 +144,15 @@ def body_done(core: Core, wish: int, verb: int, outcome: int, reason: str, now: 
     """The car's answer to a wish: to the device that asked, if it still listens, and into the log."""
     link_number, number, kid = core.waiting.pop(wish, (0, 0, b""))
     words = f"{BODY_WORDS.get(verb, verb)}: {('done', 'refused', 'unknown')[outcome]}{f' ({reason})' if reason else ''}"
-    core.keyring.tell(now, "command", kid, words)
-    core.keyring.used(kid)
+    effects: Effects = []
+    try:
+        core.keyring.tell(now, "command", kid, words)
+        core.keyring.used(kid)
+    except StoreError as error:  # the door has opened or not: the device is told all the same
+        effects.append(Happened("store", b"", str(error)))
     if verb == BODY_UNLOCK and outcome == DONE:
         core.nearness.opened(kid)
-    effects: Effects = [Happened(BODY_WORDS.get(verb, "command"), kid, words)]
+    effects.append(Happened(BODY_WORDS.get(verb, "command"), kid, words))
     link = core.links.get(link_number)
     if link is not None and link.is_open and number and _kid(link) == kid:
         effects.insert(0, core.tell(link, [number, outcome, reason]))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class Store:
     """`path` None: in memory, for tests. Every method may raise StoreError."""
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
+        self._path, self._changing = path, False
         try:
             self._base = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
             self._base.execute("PRAGMA journal_mode=WAL")
@@ -76,22 +76,25 @@ class Store:
     def close(self) -> None:
         self._base.close()
 
-    @contextmanager
+    @contextlib.contextmanager
     def change(self) -> Iterator[None]:
         """All or nothing. One within another is part of the outer one."""
-        if self._base.in_transaction:
+        if self._changing:
             yield
             return
         try:
+            self._changing = True
             self._base.execute("BEGIN IMMEDIATE")
             yield
             self._base.execute("COMMIT")
         except BaseException as error:
-            if self._base.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # it may have been rolled back, or closed, already
                 self._base.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
                 raise StoreError(f"{self._path}: {error}. Nothing was changed.") from None
             raise
+        finally:
+            self._changing = False
 
     # ---- keys --------------------------------------------------------------------------------------------------------
 
