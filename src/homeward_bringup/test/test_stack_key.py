@@ -1,8 +1,9 @@
-"""A watch opens and starts the simulated car: the real stack, the key service's radio twin, the command-line device."""
+"""A watch is paired on the page, opens and starts the simulated car: the real stack, Chromium, the command-line device."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,47 @@ def ready(observer: Any) -> None:
     observer.until(lambda: ledger.KEY_PRESENCE.name in observer.latest, 60.0, "the key service")
 
 
+@pytest.fixture(scope="module")
+def watch(stack: Any, observer: Any, tmp_path_factory: pytest.TempPathFactory) -> Device:
+    return Device(stack, observer, tmp_path_factory.mktemp("watch") / "watch.key")
+
+
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+                  "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_person_pairs_a_watch_on_the_page(stack: Any, watch: Device, tmp_path: Path) -> None:
+    """HOMEWARD_RECORD=1 keeps the picture in docs/."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium here: sudo apt install chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(stack.dashboard)
+        page.get_by_role("button", name="Keys").click(timeout=60_000)
+        page.get_by_text("No key is paired yet.").wait_for(timeout=30_000)
+        page.get_by_role("button", name="Pair a key").click()
+        shown = page.get_by_test_id("code").inner_text(timeout=30_000)
+        page.screenshot(path=tmp_path / "pairing.png")
+        code, words = watch("pair", shown.replace(" ", ""), "--name", "Ann's watch")
+        assert code == 0, words
+        page.get_by_test_id("key").filter(has_text="Ann's watch").wait_for(timeout=30_000)
+        page.get_by_text("Ann's watch is an owner's key now").wait_for(timeout=30_000)
+        page.get_by_role("button", name="Revoke").click()
+        page.get_by_role("button", name="Really revoke").click()
+        page.get_by_text("it is the last owner's key").wait_for(timeout=30_000)
+        page.screenshot(path=tmp_path / "keys.png")
+        if os.environ.get("HOMEWARD_RECORD"):
+            shutil.copy(tmp_path / "keys.png", Path(__file__).resolve().parents[3] / "docs/cockpit_keys.png")
+        browser.close()
+    assert not complaints
+
+
 def body(observer: Any, verb: int) -> int:
     return int(observer.call(ledger.BODY, verb=verb).outcome.outcome)
 
@@ -54,12 +96,13 @@ def is_locked(observer: Any) -> bool:
     return bool(observer.newest(ledger.VEHICLE_STATE).locked)
 
 
-def test_a_watch_comes_near_the_doors_unlock_it_sits_starts_and_drives_to_the_office(stack: Any, observer: Any, tmp_path: Path) -> None:
-    watch, friend = Device(stack, observer, tmp_path / "watch.key"), Device(stack, observer, tmp_path / "friend.key")
-    shown = observer.call(ledger.KEY_REQUEST, what=OPEN_PAIRING)
-    assert shown.outcome.outcome == Outcome.DONE and len(shown.code) == 6
-    code, words = watch("pair", shown.code, "--name", "Ann's watch")
-    assert code == 0, words
+def test_a_watch_comes_near_the_doors_unlock_it_sits_starts_and_drives_to_the_office(
+    stack: Any, observer: Any, watch: Device, tmp_path: Path
+) -> None:
+    friend = Device(stack, observer, tmp_path / "friend.key")
+    if not watch.file.exists():  # no Chromium here
+        code, words = watch("pair", observer.call(ledger.KEY_REQUEST, what=OPEN_PAIRING).code, "--name", "Ann's watch")
+        assert code == 0, words
     assert body(observer, BodyCommand.Request.POWER_OFF) == body(observer, BodyCommand.Request.LOCK) == Outcome.DONE
     assert is_locked(observer) and body(observer, BodyCommand.Request.UNLOCK) == Outcome.REFUSED
 

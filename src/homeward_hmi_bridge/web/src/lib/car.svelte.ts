@@ -37,6 +37,33 @@ export interface Fault {
   node: string;
 }
 
+export interface Key {
+  kid: string;
+  name: string;
+  owner: boolean;
+  verbs: string[];
+  limits: string;
+  expires_s: number;
+  added_s: number;
+  used_s: number;
+  connected: boolean;
+}
+export interface KeyLogEntry {
+  number: number;
+  at_s: number;
+  kind: string;
+  kid: string;
+  text: string;
+}
+export interface KeyAnswer {
+  outcome: { outcome: number; reason: string; text: string };
+  code: string;
+  code_left_s: number;
+  keys: Key[];
+  entries: KeyLogEntry[];
+}
+
+export const KEY_LIST = 0, KEY_OPEN_PAIRING = 1, KEY_CLOSE_PAIRING = 2, KEY_REVOKE = 3, KEY_LOG = 4; // of KeyRequest
 export const MANUAL = 0, ENGAGED = 1, STOPPING = 2; // of Engagement
 export const CRUISE = 1, PILOT = 2, MODE_STOPPING = 3, BRAKING = 4; // of DriveMode
 export const IDLE = 0, DRIVING = 1, WAITING = 2, ARRIVED = 3, BLOCKED = 4;
@@ -98,6 +125,15 @@ class Car {
   /** Forget the goal: the planner brings the car to a standstill. */
   async stop(): Promise<void> {
     await this.ask('/planner/cancel', {});
+  }
+
+  /** Ask the key service; undefined when it doesn't answer. */
+  async keys(what: number, more: { kid?: string; after?: number } = {}): Promise<KeyAnswer | undefined> {
+    try {
+      return await this.ros.call('/key/request', { what, kid: '', after: 0, ...more });
+    } catch {
+      return undefined;
+    }
   }
 
   private async ask(service: string, args: object): Promise<void> {
